@@ -1,0 +1,1 @@
+"""The local region: the stack on one machine, without an AWS account."""

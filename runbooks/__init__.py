@@ -1,0 +1,1 @@
+"""The guide as programs: one file for each issue."""

@@ -1,0 +1,1 @@
+"""States, rules and decisions, without I/O."""

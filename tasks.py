@@ -1,0 +1,47 @@
+"""Invoke tasks: parse, call one function, print, set the exit code.
+
+Tasks that belong to one part are declared in `tasks_*.py` next to this file once they outgrow it.
+"""
+
+from invoke import Collection, Context, Exit, task
+
+SOURCES = "outpost infra service worker runbooks local tests tasks.py"
+
+
+def _run(c: Context, *commands: str) -> None:
+    """Run each command, all of them even if one fails; exit 1 if any did."""
+    failed = [command for command in commands if not c.run(command, warn=True, pty=False)]
+    if failed:
+        raise Exit("\n".join(f"failed: {command}" for command in failed), code=1)
+
+
+@task
+def lint(c: Context) -> None:
+    """Style, types and the direction of imports."""
+    _run(
+        c,
+        "python -m ruff check .",
+        "python -m ruff format --check .",
+        "python -m mypy",
+        "lint-imports --no-logo",
+    )
+
+
+@task(help={"k": "only tests whose names match", "fast": "leave out what needs a local region"})
+def test(c: Context, k: str = "", fast: bool = False) -> None:
+    """Run the tests on all cores."""
+    selection = (f" -k '{k}'" if k else "") + (" -m 'not region'" if fast else "")
+    _run(c, f"python -m pytest -n 2 --dist loadfile{selection}")
+
+
+@task
+def lock(c: Context) -> None:
+    """Write requirements.lock anew from pyproject.toml (needs uv)."""
+    _run(
+        c,
+        "uv pip compile pyproject.toml --all-extras --group dev -o requirements.lock --generate-hashes"
+        " --no-emit-index-url --python-version 3.11 --universal -q --custom-compile-command './inv lock'",
+    )
+
+
+namespace = Collection(lint, test, lock)
