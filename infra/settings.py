@@ -1,0 +1,185 @@
+"""The settings of a stack: `Pulumi.STACK.yaml`, parsed and checked once, frozen from then on.
+
+Each setting is declared once, with its key, its meaning and its allowed values; the table in
+docs/settings.md is generated from these declarations.
+"""
+
+import dataclasses
+import difflib
+import ipaddress
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+
+from infra.setting_types import (
+    Choice,
+    Flag,
+    Kind,
+    Number,
+    Numbers,
+    Text,
+    Texts,
+    setting,
+)
+from outpost import VERSION
+from outpost.errors import OutpostError
+from outpost.names import REGION
+
+NAMESPACE = "outpost"
+
+# What CloudWatch Logs takes for a log group's retention, in days (PutRetentionPolicy).
+RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 3653)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What differs between stacks. Build it with `Settings.parse`."""
+
+    stack: str
+    region: str = REGION
+
+    availability_zones: tuple[str, ...] = setting(
+        Texts(r"[a-f]", "zone letters of the region", minimum=2, maximum=3),
+        ("a", "b"),
+        "Availability zones of the subnets; production wants three.",
+    )
+    vpc_cidr: str = setting(
+        Text(r"[\d.]+/16", "an IPv4 network with a /16 prefix"),
+        "10.0.0.0/16",
+        "Address range of the VPC.",
+    )
+    private_subnet_prefix: int = setting(
+        Number(19, 26),
+        24,
+        "Prefix length of a private subnet; a /24 has 251 addresses, and each running agent takes one.",
+    )
+    nat_gateways: str = setting(
+        Choice("one", "per-zone"),
+        "one",
+        "One NAT gateway for all zones (cheap), or one in each (a zone's loss stops only that zone).",
+    )
+    worker_egress_ports: tuple[int, ...] = setting(
+        Numbers(1, 65535),
+        (443,),
+        "TCP ports that agents may reach on the internet.",
+    )
+    architecture: str = setting(
+        Choice("X86_64", "ARM64"),
+        "X86_64",
+        "CPU architecture of the images and the tasks.",
+    )
+    image_tag: str = setting(
+        Text(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "an image tag"),
+        VERSION,
+        "Tag of the images to run; `./inv deploy` sets it to the commit.",
+    )
+    replicas: int = setting(
+        Number(1, 20),
+        1,
+        "Tasks of the control plane at rest.",
+    )
+    log_level: str = setting(
+        Choice("debug", "info", "warning", "error"),
+        "info",
+        "Log level of the control plane.",
+    )
+    log_retention_days: int = setting(
+        Number(1, 3653, among=RETENTION_DAYS),
+        30,
+        "How long CloudWatch keeps logs.",
+    )
+    persistent_tenants: tuple[str, ...] = setting(
+        Texts(r"[A-Za-z0-9_-]{1,64}", "tenant ids", maximum=100),
+        (),
+        "Tenants that may keep a workspace between dispatches; each gets an EFS access point, a role "
+        "and task definitions of its own.",
+    )
+    bucket_suffix: str = setting(
+        Text(r"(-[a-z0-9-]{0,30}[a-z0-9])?", "empty, or a hyphen and lower-case letters, digits, hyphens"),
+        "",
+        "Appended to bucket names, which are global to AWS.",
+    )
+    deletion_protection: bool = setting(
+        Flag(),
+        False,
+        "Refuse to delete what holds data, and the load balancer.",
+    )
+
+    @property
+    def zones(self) -> list[str]:
+        """The availability zones' full names, such as us-east-1a."""
+        return [self.region + letter for letter in self.availability_zones]
+
+    def __post_init__(self) -> None:
+        prefix = self.private_subnet_prefix
+        zones = len(self.availability_zones)
+        # The upper half of the VPC is for the private subnets (infra/network.py).
+        if 2 ** (prefix - 17) < zones:
+            raise _invalid(
+                "privateSubnetPrefix",
+                str(prefix),
+                f"at least {17 + (zones - 1).bit_length()} for {zones} zones",
+            )
+        try:
+            ipaddress.IPv4Network(self.vpc_cidr)
+        except ValueError as error:
+            raise _invalid("vpcCidr", self.vpc_cidr, "an IPv4 network, such as 10.0.0.0/16") from error
+
+    @classmethod
+    def of_stack(cls) -> "Settings":
+        """The settings of the stack that Pulumi is running. Raises as `parse` does."""
+        prefix = f"{NAMESPACE}:"
+        configured = {**get_config_env(), **CONFIG.get()}
+        values = {
+            key.removeprefix(prefix): value if isinstance(value, str) else json.dumps(value)
+            for key, value in configured.items()
+            if key.startswith(prefix)
+        }
+        region = pulumi.Config("aws").get("region") or REGION
+        return cls.parse(stack=pulumi.get_stack(), values=values, region=region)
+
+    @classmethod
+    def parse(cls, *, stack: str, values: Mapping[str, str], region: str = REGION) -> "Settings":
+        """Settings from the stack's configuration: keys without their namespace, values as Pulumi gives them.
+
+        Lists are JSON text. Raises `OutpostError` (`invalid-setting`) naming the key and what it may be.
+        """
+        definitions = {camel(field.name): field for field in declared()}
+        for key in values:
+            if key not in definitions:
+                near = difflib.get_close_matches(key, definitions, n=1)
+                hint = f"Did you mean {NAMESPACE}:{near[0]}?" if near else "See docs/settings.md."
+                raise OutpostError(
+                    "invalid-setting", f"{NAMESPACE}:{key} is not a setting of this program.", remedy=hint
+                )
+        parsed: dict[str, Any] = {}
+        for key, text in values.items():
+            kind: Kind[Any] = definitions[key].metadata["kind"]
+            try:
+                parsed[definitions[key].name] = kind.parse(text)
+            except ValueError as error:
+                raise _invalid(key, text, kind.allowed) from error
+        return cls(stack=stack, region=region, **parsed)
+
+
+def declared() -> tuple["dataclasses.Field[Any]", ...]:
+    """The fields of `Settings` that a stack file may set, in order."""
+    return tuple(field for field in dataclasses.fields(Settings) if "kind" in field.metadata)
+
+
+def camel(name: str) -> str:
+    """The key in the stack file of a field's name."""
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
+
+
+def _invalid(key: str, value: str, allowed: str) -> OutpostError:
+    return OutpostError(
+        "invalid-setting",
+        f"{NAMESPACE}:{key} is {value!r}.",
+        remedy=f"Allowed: {allowed}. Set it with `pulumi config set {NAMESPACE}:{key} VALUE`.",
+    )

@@ -1,0 +1,16 @@
+"""The program, run once for each stack and for each way of running it."""
+
+import pytest
+
+from tests.infra.recording import Program
+
+
+@pytest.fixture(scope="session", params=["dev", "prod"])
+def program(request: pytest.FixtureRequest) -> Program:
+    """A stack as `pulumi up` sees it."""
+    return Program(request.param)
+
+
+@pytest.fixture(scope="session")
+def dev() -> Program:
+    return Program("dev")
