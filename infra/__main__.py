@@ -143,6 +143,7 @@ control_plane = ControlPlane(
         security_group_id=firewall.control_plane,
         target_group_arn=load_balancer.target_group_arn,
         replicas=settings.replicas,
+        replicas_maximum=settings.replicas_maximum,
         log_retention_days=settings.log_retention_days,
         token_key_arn=vault.worker_token_key,
         policies={

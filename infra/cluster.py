@@ -42,7 +42,7 @@ class Cluster(ComponentResource):
             # Spot may take a task away with two minutes' notice; an agent's work is not repeated.
             default_capacity_provider_strategies=[
                 aws.ecs.ClusterCapacityProvidersDefaultCapacityProviderStrategyArgs(
-                    capacity_provider="FARGATE", weight=1
+                    capacity_provider="FARGATE", base=1, weight=1
                 )
             ],
             opts=child,

@@ -25,12 +25,16 @@ from outpost.names import (
 STOP_TIMEOUT = 60  # seconds to finish requests and give back queue messages
 HEALTH_CHECK_GRACE = 30  # seconds; it starts in under two
 PLATFORM_VERSION = "1.4.0"  # what LATEST means on Linux, named so that a release of AWS is a change of ours
+SCALE_AT_CPU = 60  # percent of the replicas' CPU; leaves room for the minute that a new one takes
 SCRATCH = "scratch"  # the one writable directory of a read-only container; git works there when promoting
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlaneArgs:
-    """`policies` are the task role's, by name; `environment` comes on top of what every stack has."""
+    """`policies` are the task role's, by name; `environment` comes on top of what every stack has.
+
+    Auto-scaling keeps `replicas` to `replicas_maximum` tasks.
+    """
 
     names: Names
     account: Account
@@ -43,6 +47,7 @@ class ControlPlaneArgs:
     security_group_id: Input[str]
     target_group_arn: Input[str]
     replicas: int
+    replicas_maximum: int
     log_retention_days: int
     token_key_arn: Input[str]
     policies: dict[str, Sequence[Statement]]
@@ -76,6 +81,7 @@ class ControlPlane(ComponentResource):
             opts=self._child,
         )
         service = self._service(self._task_definition(logs), after)
+        self._scaling(service)
         self.service_name, self.log_group_name = service.name, logs.name
         self.register_outputs({"service_name": self.service_name})
 
@@ -179,5 +185,32 @@ class ControlPlane(ComponentResource):
                 )
             ],
             service_registries=aws.ecs.ServiceServiceRegistriesArgs(registry_arn=args.registry_arn),
-            opts=ResourceOptions(parent=self, depends_on=after),
+            # The count is auto-scaling's from the first deployment on.
+            opts=ResourceOptions(parent=self, depends_on=after, ignore_changes=["desiredCount"]),
+        )
+
+    def _scaling(self, service: aws.ecs.Service) -> None:
+        target = aws.appautoscaling.Target(
+            self._name,
+            service_namespace="ecs",
+            scalable_dimension="ecs:service:DesiredCount",
+            resource_id=Output.concat("service/", self._args.names.cluster, "/", service.name),
+            min_capacity=self._args.replicas,
+            max_capacity=self._args.replicas_maximum,
+            opts=self._child,
+        )
+        aws.appautoscaling.Policy(
+            self._name,
+            name=f"{self._args.names.cluster}-control-plane-cpu",
+            policy_type="TargetTrackingScaling",
+            service_namespace=target.service_namespace,
+            scalable_dimension=target.scalable_dimension,
+            resource_id=target.resource_id,
+            target_tracking_scaling_policy_configuration=aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs(
+                target_value=SCALE_AT_CPU,
+                predefined_metric_specification=aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgs(
+                    predefined_metric_type="ECSServiceAverageCPUUtilization"
+                ),
+            ),
+            opts=self._child,
         )

@@ -83,6 +83,11 @@ class Settings:
         1,
         "Tasks of the control plane at rest.",
     )
+    replicas_maximum: int = setting(
+        Number(1, 100),
+        4,
+        "Tasks of the control plane that auto-scaling may start.",
+    )
     log_level: str = setting(
         Choice("debug", "info", "warning", "error"),
         "info",
@@ -116,6 +121,10 @@ class Settings:
         return [self.region + letter for letter in self.availability_zones]
 
     def __post_init__(self) -> None:
+        if self.replicas_maximum < self.replicas:
+            raise _invalid(
+                "replicasMaximum", str(self.replicas_maximum), f"{self.replicas} (replicas) or more"
+            )
         prefix = self.private_subnet_prefix
         zones = len(self.availability_zones)
         # The upper half of the VPC is for the private subnets (infra/network.py).
