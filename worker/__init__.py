@@ -1,1 +1,1 @@
-"""What runs inside an agent container."""
+"""What runs inside an agent's container: one attempt of one dispatch, then it exits."""

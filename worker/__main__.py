@@ -1,0 +1,164 @@
+"""`python -m worker`: claim, carry out, upload, report; the exit code tells the cause."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from types import FrameType
+
+from outpost import worker_protocol
+from outpost.errors import OutpostError
+from outpost.exit_codes import WorkerExit
+from outpost.failure import Failure
+from worker import artifacts
+from worker.attempt import Attempt, Outcome
+from worker.control import Assignment, ControlPlane, RefusedError, UnavailableError
+from worker.journal import Journal, Redactor
+from worker.process import confine_self
+from worker.settings import Settings
+from worker.workspace import Directories, agent_identity
+
+# Seconds that the control plane may be away, long enough for its replacement. After SIGTERM the container
+# has 120 s (stopTimeout): 10 to end the agent, the rest to collect, upload and report.
+CLAIM_PATIENCE = 180.0
+REPORT_PATIENCE = 180.0
+REPORT_PATIENCE_STOPPED = 25.0
+
+
+def main() -> int:
+    """Work one attempt; the container's exit code (`outpost.exit_codes`)."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    try:
+        settings = Settings.parse(os.environ)
+        confine_self()
+        os.environ.pop(worker_protocol.TOKEN, None)
+        identity = agent_identity(settings)
+        directories = Directories.make(settings.work_directory, identity)
+    except (OutpostError, OSError) as error:
+        _complain(str(error))
+        return WorkerExit.FAILED
+    redactor = Redactor([settings.token, settings.api_key])
+    journal = Journal(settings.dispatch_id, directories.out / "output.log", redactor)
+    control = ControlPlane(settings.control_url, settings.token, stop)
+    try:
+        assignment = control.claim(patience=CLAIM_PATIENCE)
+    except RefusedError as error:
+        journal.say(str(error), level="error")
+        return WorkerExit.REFUSED
+    except UnavailableError as error:
+        journal.say(str(error), level="error")
+        return WorkerExit.TERMINATED if stop.is_set() else WorkerExit.NO_ASSIGNMENT
+    except OutpostError as error:
+        journal.say(str(error), level="error")
+        return WorkerExit.FAILED
+    redactor.add(assignment.git_token)
+    started_at = time.time()
+    journal.say(f"dispatch {assignment.dispatch_id}, attempt {assignment.attempt}, agent {settings.agent}")
+    outcome = Attempt(settings, assignment, directories, journal, identity, stop).run()
+    return _finish(control, directories, journal, assignment, outcome, started_at, stop)
+
+
+def _finish(
+    control: ControlPlane,
+    directories: Directories,
+    journal: Journal,
+    assignment: Assignment,
+    outcome: Outcome,
+    started_at: float,
+    stop: threading.Event,
+) -> int:
+    """Store the artifacts and report the result, whatever it is."""
+    patience = REPORT_PATIENCE_STOPPED if stop.is_set() else REPORT_PATIENCE
+    result = _result(outcome, journal.redact, started_at)
+    (directories.out / "result.json").write_text(
+        json.dumps({"dispatchId": assignment.dispatch_id, "attempt": assignment.attempt, **result}, indent=2)
+        + "\n",
+        encoding="utf-8",
+    )
+    journal.close()
+    artifacts.write_manifest(directories.out, assignment.dispatch_id, assignment.attempt)
+    exit_code = outcome.exit_code
+    try:
+        try:
+            stored = artifacts.upload(control, directories.out, patience=patience, say=journal.complain)
+        except artifacts.UploadError as error:
+            stored = []
+            if exit_code is WorkerExit.COMPLETED:
+                # Without its artifacts the work is lost, so the dispatch did not succeed.
+                exit_code = WorkerExit.FAILED
+                result |= {
+                    "exitCode": int(exit_code),
+                    "reason": _reason(_upload_failure(error), journal.redact),
+                }
+        result["artifacts"] = [asdict(artifact) for artifact in stored]
+        control.result(result, patience=patience)
+    except RefusedError as error:
+        journal.complain(str(error))
+        return WorkerExit.REFUSED
+    except UnavailableError as error:
+        journal.complain(str(error))
+    return exit_code
+
+
+def _result(outcome: Outcome, redact: Redactor, started_at: float) -> dict[str, object]:
+    return {
+        "exitCode": int(outcome.exit_code),
+        "reason": _reason(outcome.failure, redact),
+        "summary": redact(outcome.summary),
+        "changes": asdict(outcome.changes),
+        "agentExitCode": outcome.agent_exit_code,
+        "agentStartedAt": _iso(outcome.agent_started_at) if outcome.agent_started_at else None,
+        "peakMemoryMiB": outcome.peak_memory_mib,
+        "startedAt": _iso(started_at),
+        "finishedAt": _iso(time.time()),
+    }
+
+
+def _reason(failure: Failure | None, redact: Redactor) -> dict[str, str] | None:
+    if failure is None:
+        return None
+    fields = ("code", "issue", "cause", "summary", "remedy", "evidence")
+    return {name: redact(str(getattr(failure, name))) for name in fields}
+
+
+def _upload_failure(error: artifacts.UploadError) -> Failure:
+    return Failure(
+        code=error.code,
+        issue="s3-access-denied" if error.denied else "",
+        summary="The artifacts could not be stored, so the agent's work is lost.",
+        remedy="Check the control plane's s3:PutObject permission, the bucket policy and S3_ARTIFACTS_BUCKET."
+        if error.denied
+        else "Dispatch it again.",
+        evidence=error.message,
+    )
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _complain(message: str) -> None:
+    """Before there is a journal: the same form, on stdout."""
+    record = {
+        "time": _iso(time.time()),
+        "level": "error",
+        "dispatchId": os.environ.get(worker_protocol.DISPATCH_ID, ""),
+        "stream": "worker",
+        "message": message,
+    }
+    sys.stdout.write(json.dumps(record) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

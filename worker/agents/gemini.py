@@ -1,0 +1,52 @@
+"""Gemini CLI: headless with --prompt, which it appends to the task on standard input."""
+
+from typing import Any
+
+from outpost.agents import Agent
+from worker.agents.base import Adapter, Invocation, Job, Reader, brief
+
+
+def _invocation(job: Job) -> Invocation:
+    return Invocation(
+        argv=(
+            "gemini",
+            "--output-format",
+            "stream-json",
+            "--approval-mode",
+            "yolo",
+            "--skip-trust",
+            *(("--model", job.model) if job.model else ()),
+            "--prompt",
+            "Carry out the task above in this repository.",
+        ),
+        environment={"GEMINI_API_KEY": job.api_key},
+        stdin=job.prompt,
+    )
+
+
+def _events(reader: Reader, event: dict[str, Any]) -> list[str]:
+    match event.get("type"):
+        case "init":
+            return [f"model {event.get('model')}"]
+        case "message" if event.get("role") == "assistant":
+            reader.conclude(event.get("content"))
+            return [str(event.get("content", ""))]
+        case "tool_use":
+            return [f"tool {event.get('tool_name')}: {brief(event.get('parameters', {}))}"]
+        case "tool_result":
+            label = "tool result" if event.get("status") == "success" else "tool error"
+            return [f"{label}: {brief(event.get('output') or event.get('error') or '')}"]
+        case "error" if event.get("severity") == "warning":
+            return [f"warning: {event.get('message')}"]
+        case "error":
+            return reader.fail(event.get("message") or event)
+        case "result" if event.get("status") != "success":
+            return reader.fail((event.get("error") or {}).get("message") or event)
+        case "result":
+            return [f"done: {(event.get('stats') or {}).get('total_tokens', 0)} tokens"]
+    return []
+
+
+GEMINI = Adapter(
+    agent=Agent.GEMINI, executable="gemini", invocation=_invocation, reader=lambda: Reader(events=_events)
+)

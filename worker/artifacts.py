@@ -1,0 +1,109 @@
+"""What a worker leaves behind: the files with their checksums, uploaded to presigned URLs."""
+
+import hashlib
+import http.client
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from outpost.errors import OutpostError
+from outpost.names import ARTIFACTS, MANIFEST
+from worker.control import ControlPlane, put
+
+CONTENT_TYPES = {
+    "output.log": "application/x-ndjson",
+    "changes.patch": "text/x-diff",
+    "changes.bundle": "application/x-git-bundle",
+    "result.json": "application/json",
+    MANIFEST: "application/json",
+}
+TRIES = 4  # of one file; each with a fresh URL
+PAUSE = 0.5  # seconds before the second try, doubled before each further one
+
+
+class UploadError(OutpostError):
+    """A file could not be stored. `denied`: S3 answered Access Denied, which another try does not change."""
+
+    def __init__(self, message: str, *, denied: bool) -> None:
+        super().__init__("upload-denied" if denied else "upload-failed", message)
+        self.denied = denied
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A stored file: its name under the dispatch's prefix, its size in bytes, its SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+def describe(directory: Path) -> list[Artifact]:
+    """The artifacts that exist, in the order in which they matter to whoever reads them."""
+    return [_artifact(directory / name) for name in (*ARTIFACTS, MANIFEST) if (directory / name).is_file()]
+
+
+def write_manifest(directory: Path, dispatch_id: str, attempt: int) -> None:
+    """List the other artifacts in `manifest.json`, so that a download can be checked."""
+    files = [asdict(artifact) for artifact in describe(directory) if artifact.name != MANIFEST]
+    manifest = {"schemaVersion": 1, "dispatchId": dispatch_id, "attempt": attempt, "files": files}
+    (directory / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def upload(
+    control: ControlPlane, directory: Path, *, patience: float, say: Callable[[str], None]
+) -> list[Artifact]:
+    """Store every artifact. One that fails does not hinder the others; then raises `UploadError`."""
+    artifacts = describe(directory)
+    give_up = time.monotonic() + patience
+    failed: list[UploadError] = []
+    pending = {artifact.name: artifact for artifact in artifacts}
+    for tried in range(TRIES):
+        failed = []
+        for target in control.uploads(
+            [_request(artifact) for artifact in pending.values()], patience=patience
+        ):
+            name = str(target.get("name"))
+            if name not in pending:
+                continue
+            try:
+                _put(str(target["url"]), target.get("headers") or {}, directory / name)
+                del pending[name]
+            except UploadError as error:
+                say(error.message)
+                failed.append(error)
+        if not pending:
+            return artifacts
+        if all(error.denied for error in failed) or time.monotonic() >= give_up:
+            break
+        time.sleep(PAUSE * 2**tried)
+    missing = ", ".join(pending)
+    raise failed[0] if failed else UploadError(f"No upload address for {missing}.", denied=False)
+
+
+def _put(url: str, headers: Mapping[str, str], path: Path) -> None:
+    try:
+        status, answer = put(url, headers, path)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise UploadError(
+            f"Upload of {path.name} failed: {type(error).__name__}: {error}", denied=False
+        ) from error
+    if status >= 300:
+        # S3 answers with XML: <Code>AccessDenied</Code>; an expired URL is AccessDenied too, and says so.
+        code = re.search(r"<Code>(\w+)</Code>", answer)
+        denied = status == 403 and "expired" not in answer.lower()
+        words = "Access Denied" if denied else (code[1] if code else "")
+        raise UploadError(f"Upload of {path.name} failed: HTTP {status} {words}".strip(), denied=denied)
+
+
+def _request(artifact: Artifact) -> dict[str, object]:
+    return {**asdict(artifact), "contentType": CONTENT_TYPES[artifact.name]}
+
+
+def _artifact(path: Path) -> Artifact:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Artifact(name=path.name, size=path.stat().st_size, sha256=digest)

@@ -1,0 +1,171 @@
+"""The worker's side of its three routes on the control plane, and uploads to presigned URLs.
+
+Standard library only: a worker's start is part of every dispatch's latency, and everything that is
+imported here is also in reach of the code that an agent runs.
+"""
+
+import http.client
+import json
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from outpost import worker_protocol
+from outpost.errors import OutpostError
+
+REQUEST_TIMEOUT = 15.0  # seconds for one request to the control plane
+UPLOAD_TIMEOUT = 60.0  # seconds without progress on an upload
+FIRST_DELAY, LONGEST_DELAY = 0.1, 8.0  # seconds; the delay doubles, with jitter
+
+
+class UnavailableError(OutpostError):
+    """No usable answer within the time that the caller had. The dispatch is left to the server."""
+
+
+class RefusedError(OutpostError):
+    """The attempt is fenced off, or the dispatch has ended. Nothing more may be written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What one attempt is asked to do (the answer to a claim)."""
+
+    dispatch_id: str
+    attempt: int
+    agent: str
+    model: str | None
+    task: str
+    context: str | None
+    repository: str
+    branch: str | None
+    timeout_seconds: float
+    deadline_at: float  # seconds since the epoch, by the control plane's clock
+    persistent: bool
+    git_token: str | None = field(repr=False)
+    rehearsal: str | None
+
+    @classmethod
+    def parse(cls, answer: Mapping[str, Any]) -> "Assignment":
+        try:
+            return cls(
+                dispatch_id=str(answer["dispatchId"]),
+                attempt=int(answer["attempt"]),
+                agent=str(answer["agent"]),
+                model=answer.get("model") or None,
+                task=str(answer["task"]),
+                context=answer.get("context") or None,
+                repository=str(answer["repository"]),
+                branch=answer.get("branch") or None,
+                timeout_seconds=float(answer["timeoutSeconds"]),
+                deadline_at=float(answer["deadlineAt"]),
+                persistent=answer.get("workspace") == "persistent",
+                git_token=answer.get("gitToken") or None,
+                rehearsal=answer.get("rehearsal") or None,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutpostError(
+                "bad-assignment",
+                f"The control plane's assignment cannot be read ({error!r}).",
+                remedy="The worker's image and the control plane differ in version: deploy both.",
+            ) from error
+
+
+class ControlPlane:
+    """Calls the control plane until it answers: it may be deployed or replaced while a worker runs."""
+
+    def __init__(self, url: str, token: str, stop: threading.Event | None = None) -> None:
+        self._url = url
+        self._token = token
+        self._stop = stop or threading.Event()
+
+    def claim(self, *, patience: float) -> Assignment:
+        """Fetch the assignment, which makes the dispatch RUNNING. Waits up to `patience` seconds."""
+        return Assignment.parse(self._post(worker_protocol.CLAIM_ROUTE, {}, patience, interruptible=True))
+
+    def uploads(self, files: list[dict[str, object]], *, patience: float) -> list[dict[str, Any]]:
+        """Presigned URLs for the named files."""
+        answer = self._post(worker_protocol.UPLOADS_ROUTE, {"files": files}, patience)
+        return list(answer.get("uploads", []))
+
+    def result(self, result: Mapping[str, object], *, patience: float) -> None:
+        """Report how the attempt ended, which makes the dispatch terminal."""
+        self._post(worker_protocol.RESULT_ROUTE, result, patience)
+
+    def _post(
+        self, route: str, body: Mapping[str, object], patience: float, *, interruptible: bool = False
+    ) -> dict[str, Any]:
+        give_up = time.monotonic() + patience
+        delay = FIRST_DELAY
+        while True:
+            try:
+                status, answer, retry_after = self._request(route, body)
+                problem = f"HTTP {status}"
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                status, answer, retry_after, problem = 0, {}, None, f"{type(error).__name__}: {error}"
+            if 200 <= status < 300:
+                return answer
+            if 400 <= status < 500 and status not in (408, 425, 429):
+                raise RefusedError(
+                    str(answer.get("code") or f"http-{status}"),
+                    f"The control plane refused {route}: {answer.get('detail') or problem}",
+                )
+            pause = min(max(random.uniform(delay / 2, delay), retry_after or 0), LONGEST_DELAY)  # noqa: S311
+            delay = min(delay * 2, LONGEST_DELAY)
+            if time.monotonic() + pause > give_up:
+                raise UnavailableError(
+                    "control-plane-unavailable",
+                    f"No answer from {self._url}{route} in {patience:.0f} s: {problem}",
+                )
+            if interruptible:
+                if self._stop.wait(pause):
+                    raise UnavailableError("stopped", "Stopped before there was an assignment.")
+            else:
+                time.sleep(pause)
+
+    def _request(self, route: str, body: Mapping[str, object]) -> tuple[int, dict[str, Any], float | None]:
+        connection, path = _connect(self._url + route, REQUEST_TIMEOUT)
+        try:
+            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+            connection.request("POST", path, json.dumps(body).encode(), headers)
+            response = connection.getresponse()
+            content = response.read()
+            retry_after = response.headers.get("Retry-After", "")
+            answer = json.loads(content) if content else {}
+            if not isinstance(answer, dict):
+                raise ValueError("the answer is not a JSON object")
+            return response.status, answer, float(retry_after) if retry_after.isdigit() else None
+        except json.JSONDecodeError:
+            # A load balancer's error page; a success would have been JSON.
+            return response.status if response.status >= 400 else 502, {}, None
+        finally:
+            connection.close()
+
+
+def put(url: str, headers: Mapping[str, str], path: Path) -> tuple[int, str]:
+    """PUT a file to a presigned URL, streamed; the status and the start of the answer.
+
+    Raises `OSError`, `HTTPException`, and `ValueError` for what is no HTTP address.
+    """
+    connection, target = _connect(url, UPLOAD_TIMEOUT)
+    try:
+        with path.open("rb") as body:
+            size = path.stat().st_size
+            connection.request("PUT", target, body, {**headers, "Content-Length": str(size)})
+            response = connection.getresponse()
+            return response.status, response.read(4096).decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+def _connect(url: str, timeout: float) -> tuple[http.client.HTTPConnection, str]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"not an HTTP address: {parts.scheme}://{parts.hostname}")
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return kind(parts.hostname, parts.port, timeout=timeout), path

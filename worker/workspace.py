@@ -1,0 +1,197 @@
+"""Where a dispatch works: directories of its own, and in persistent mode the tenant's kept repository."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from outpost.errors import OutpostError
+from worker.control import Assignment
+from worker.process import Identity, Limits
+from worker.repository import EMPTY_TREE, Git, Interrupted, address
+from worker.settings import Settings
+
+LOCK_POLL = 0.2  # seconds between two tries to lock a workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directories:
+    """`out` is the worker's own; the others are the agent's. `task` holds what it is asked to do."""
+
+    root: Path
+    repository: Path
+    home: Path
+    task: Path
+    scratch: Path
+    out: Path
+
+    @classmethod
+    def make(cls, root: Path, identity: Identity | None) -> "Directories":
+        """Make them anew: a restarted container must not find what an earlier one left."""
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True, mode=0o755)
+        directories = cls(
+            root=root,
+            repository=root / "repository",
+            home=root / "home",
+            task=root / "task",
+            scratch=root / "scratch",
+            out=root / "out",
+        )
+        directories.out.mkdir(mode=0o700)
+        for directory in (directories.home, directories.task, directories.scratch):
+            directory.mkdir(mode=0o755)
+            give(directory, identity)
+        give(root, identity)
+        return directories
+
+
+def give(path: Path, identity: Identity | None) -> None:
+    """Make the agent's user the owner, where the agent has a user of its own."""
+    if identity:
+        os.chown(path, identity.uid, identity.gid)
+
+
+def agent_identity(settings: Settings) -> Identity | None:
+    """The user that the agent runs as: its own when the worker is root, else the worker's.
+
+    Raises `OutpostError` (`agent-user-missing`) rather than run unreviewed code as root. The local
+    region runs on a developer's machine, where no such user need exist, and only rehearses.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(settings.agent_user)
+    except KeyError:
+        if settings.local_region:
+            return None
+        raise OutpostError(
+            "agent-user-missing",
+            f"The worker runs as root and there is no user {settings.agent_user!r} for the agent.",
+            remedy="Run the image as its own user, or name one in OUTPOST_AGENT_USER.",
+        ) from None
+    return Identity(uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def kept_repository(workspace: Path, url: str) -> Path:
+    """Where a tenant's persistent workspace keeps the clone of one repository."""
+    return workspace / "repositories" / hashlib.sha256(url.encode()).hexdigest()[:24] / "repository"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where the agent starts from: the repository, its commit (None: it has none) and its tree."""
+
+    repository: Path
+    commit: str | None
+    tree: str
+
+
+@contextlib.contextmanager
+def prepared(
+    git: Git,
+    settings: Settings,
+    assignment: Assignment,
+    directories: Directories,
+    limits: Limits,
+    say: Callable[[str], None],
+) -> Iterator[Start]:
+    """The repository at the asked branch, the agent's own; locked while in use if it is a kept one.
+
+    Raises `OutpostError` for a repository that may not or cannot be had, `Interrupted` on time or stop.
+    """
+    url = address(assignment.repository, local_region=settings.local_region)
+    git.configure()
+    with contextlib.ExitStack() as held:
+        if assignment.persistent:
+            repository = _kept(settings, url, git.identity)
+            held.enter_context(locked(repository.parent / "lock", limits, say))
+        else:
+            repository = directories.repository
+        say(f"cloning {url}" + (f" at {assignment.branch}" if assignment.branch else ""))
+        if (repository / ".git").exists():
+            _refresh(git, url, assignment, repository, directories.scratch, limits, say)
+        else:
+            git.clone(
+                url, assignment.branch, repository, token=assignment.git_token, limits=limits, on_line=say
+            )
+        commit = git.head(repository)
+        if assignment.persistent:
+            # What earlier dispatches left uncommitted is not this one's change.
+            tree = git.snapshot(repository, directories.scratch)
+        else:
+            tree = git.output(repository, "rev-parse", f"{commit}^{{tree}}") if commit else EMPTY_TREE
+        say(f"at commit {commit[:12] if commit else '(none yet)'}")
+        yield Start(repository=repository, commit=commit, tree=tree)
+
+
+def _kept(settings: Settings, url: str, identity: Identity | None) -> Path:
+    """Where the tenant's persistent workspace keeps the clone of this repository."""
+    workspace = settings.workspace_directory
+    if workspace is None or not workspace.is_dir():
+        raise OutpostError(
+            "workspace-not-mounted",
+            "Workspace not available: this task has no file system mounted.",
+            remedy="Run diagnose --issue efs-mount-failure, or dispatch with an ephemeral workspace.",
+        )
+    place = workspace / "repositories" / hashlib.sha256(url.encode()).hexdigest()[:24]
+    place.mkdir(parents=True, exist_ok=True)
+    give(place, identity)
+    return place / "repository"
+
+
+def _refresh(
+    git: Git,
+    url: str,
+    assignment: Assignment,
+    repository: Path,
+    scratch: Path,
+    limits: Limits,
+    say: Callable[[str], None],
+) -> None:
+    """Bring a kept clone up to date, without losing what is in it.
+
+    An earlier agent may have rewritten the kept clone's configuration, say to send fetches elsewhere. So the
+    token is used by a fresh clone only, from which the kept one then takes the branch.
+    """
+    fresh = scratch / "fresh.git"
+    git.clone(url, assignment.branch, fresh, "--bare", token=assignment.git_token, limits=limits, on_line=say)
+    branch = git.output(fresh, "symbolic-ref", "--short", "HEAD")
+    git.output(
+        repository, "fetch", "--quiet", str(fresh), f"+refs/heads/{branch}:refs/remotes/origin/{branch}"
+    )
+    if git.output(repository, "branch", "--show-current") != branch:
+        git.output(repository, "checkout", "--quiet", branch)
+    try:
+        git.output(repository, "merge", "--quiet", "--ff-only", f"refs/remotes/origin/{branch}")
+    except OutpostError:
+        say(f"the kept workspace has its own work on {branch}: it stays where it is")
+
+
+@contextlib.contextmanager
+def locked(path: Path, limits: Limits, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a kept repository alone: two dispatches of one tenant must not change it at once.
+
+    The lock is the kernel's (over NFS, the server's), so it ends with its holder. Raises `Interrupted`.
+    """
+    with path.open("w") as file:
+        waiting = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not waiting:
+                    say("waiting for another dispatch that uses this workspace")
+                waiting = True
+            if limits.stop.wait(LOCK_POLL):
+                raise Interrupted("stop")
+            if time.monotonic() >= limits.deadline:
+                raise Interrupted("deadline")
+        yield
