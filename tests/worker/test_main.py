@@ -13,7 +13,6 @@ import pytest
 from tests.worker.conftest import StartWorker, git
 from tests.worker.stub import TOKEN
 
-
 FAST = "agent-fails-immediately"
 
 
