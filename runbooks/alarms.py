@@ -1,0 +1,84 @@
+"""Alarms as plain data: what detects an issue, for the infrastructure program to create.
+
+Dimension values and log groups may hold placeholders (`{cluster}`, `{service}`, `{load_balancer}`,
+`{target_group}`, `{jobs_table}`, `{launch_queue}`, `{events_dead_letter_queue}`), which the reader of this
+data fills. An alarm is called `outpost-STACK-ISSUE`. Nothing here imports an AWS library.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Comparison = Literal["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricAlarm:
+    """A CloudWatch alarm on one metric. `period` is in seconds."""
+
+    namespace: str
+    metric: str
+    statistic: str
+    threshold: float
+    dimensions: tuple[tuple[str, str], ...] = ()
+    comparison: Comparison = "GreaterThanOrEqualToThreshold"
+    period: int = 60
+    evaluation_periods: int = 1
+    treat_missing: str = "notBreaching"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogAlarm:
+    """A metric filter on a log group (namespace `Outpost`, metric named after the issue) and its alarm."""
+
+    log_group: str
+    pattern: str
+    threshold: float = 1
+    period: int = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventAlarm:
+    """An EventBridge rule that tells the alarm topic."""
+
+    event_pattern: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSignal:
+    """An issue that shows on a client's machine, where no alarm of the stack can see it."""
+
+    text: str
+
+
+Alarm = MetricAlarm | LogAlarm | EventAlarm | ClientSignal
+
+
+def alarm_name(stack: str, issue: str) -> str:
+    """What the alarm, or the event rule, of an issue is called."""
+    return f"outpost-{stack}-{issue}"
+
+
+def issue_of_alarm(name: str) -> str:
+    """The issue that an alarm's name tells; the name itself when it is an issue already."""
+    if not name.startswith("outpost-"):
+        return name
+    return name.removeprefix("outpost-").partition("-")[2]
+
+
+def stopped_tasks(reason: str) -> EventAlarm:
+    """Tells when a task of the stack stopped with a reason that starts so."""
+    return EventAlarm(
+        event_pattern={
+            "source": ["aws.ecs"],
+            "detail-type": ["ECS Task State Change"],
+            "detail": {"lastStatus": ["STOPPED"], "stoppedReason": [{"prefix": reason}]},
+        }
+    )
+
+
+def declared() -> tuple[tuple[str, str, Alarm], ...]:
+    """Issue, title and alarm of every runbook, in the order of the guide."""
+    from runbooks.catalogue import RUNBOOKS
+
+    return tuple((runbook.issue, runbook.title, runbook.alarm) for runbook in RUNBOOKS)

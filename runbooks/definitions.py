@@ -1,0 +1,101 @@
+"""Remedies that change a task definition: a corrected copy of it, and a service moved to that copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from outpost.agents import FARGATE_MEMORY
+from outpost.names import SERVICE
+from runbooks.observations import Region
+from runbooks.observations.containers import Definition
+from runbooks.remedies import Action, Call, Plan
+
+# What DescribeTaskDefinition adds, and RegisterTaskDefinition does not take.
+_DESCRIBED_ONLY = {
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+}
+ROLL_OUT = 180  # seconds for a deployment to become steady
+
+ContainerChange = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def registration(definition: Definition, **changes: Any) -> dict[str, Any]:
+    """Parameters of RegisterTaskDefinition for a copy with these top-level changes."""
+    kept = {
+        name: value
+        for name, value in definition.raw.items()
+        if name not in _DESCRIBED_ONLY and value not in (None, [], "")
+    }
+    return kept | changes
+
+
+def with_container(definition: Definition, change: ContainerChange) -> dict[str, Any]:
+    """Parameters of RegisterTaskDefinition for a copy whose main container is changed."""
+    containers = [
+        change(dict(container)) if container is definition.container else container
+        for container in definition.raw["containerDefinitions"]
+    ]
+    return registration(definition, containerDefinitions=containers)
+
+
+def with_environment(definition: Definition, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters of RegisterTaskDefinition for a copy in which these variables have these values."""
+
+    def change(container: dict[str, Any]) -> dict[str, Any]:
+        merged = definition.environment | dict(variables)
+        return container | {
+            "environment": [{"name": name, "value": value} for name, value in sorted(merged.items())]
+        }
+
+    return with_container(definition, change)
+
+
+def with_memory(definition: Definition, memory: int) -> dict[str, Any]:
+    """Parameters of RegisterTaskDefinition for a copy with this much memory (MiB), and CPU that allows it."""
+    sizes = [cpu for cpu, memories in FARGATE_MEMORY.items() if cpu >= definition.cpu and memory in memories]
+    cpu = min(sizes, default=definition.cpu)
+    return registration(definition, memory=str(memory), cpu=str(cpu))
+
+
+def deploy(region: Region, corrected: Mapping[str, Any]) -> Plan:
+    """Register a corrected control plane and move the service to it; undone by moving it back."""
+    service = region.containers.service()
+    cluster = region.names.cluster
+    return Plan(
+        actions=(
+            Action(Call("ecs:RegisterTaskDefinition", corrected)),
+            Action(
+                Call(
+                    "ecs:UpdateService",
+                    {"cluster": cluster, "service": SERVICE, "taskDefinition": corrected["family"]},
+                ),
+                undo=Call(
+                    "ecs:UpdateService",
+                    {"cluster": cluster, "service": SERVICE, "taskDefinition": service["taskDefinition"]},
+                ),
+            ),
+        ),
+        state=service["taskDefinition"],
+        settle=ROLL_OUT,
+    )
+
+
+def next_memory(definition: Definition) -> int:
+    """The next larger size that Fargate offers for its CPU, or for the CPU above."""
+    larger = sorted(
+        size
+        for cpu, sizes in FARGATE_MEMORY.items()
+        if cpu >= definition.cpu
+        for size in sizes
+        if size > definition.memory
+    )
+    return larger[0] if larger else definition.memory

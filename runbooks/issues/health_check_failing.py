@@ -1,0 +1,336 @@
+"""Health check failing: the load balancer finds no healthy control plane."""
+
+from __future__ import annotations
+
+import json
+
+from outpost.control_plane import REQUIRED_ENVIRONMENT, REQUIRED_SECRETS
+from outpost.names import CONTROL_PLANE_PORT
+from outpost.policy import Verdict as Decided
+from runbooks.alarms import MetricAlarm
+from runbooks.definitions import deploy, next_memory, with_container, with_environment, with_memory
+from runbooks.looking import Absent
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
+from runbooks.observations import Region
+from runbooks.observations.containers import Definition
+from runbooks.remedies import Action, Call, Plan
+
+RUNBOOK = Runbook(
+    issue="health-check-failing",
+    title="Health check failing",
+    section="Control plane",
+    symptoms=(
+        "ALB returns 502/503 errors",
+        "`/health` endpoint not responding",
+        "ECS tasks showing as unhealthy",
+    ),
+    alarm=MetricAlarm(
+        namespace="AWS/ApplicationELB",
+        metric="HealthyHostCount",
+        statistic="Minimum",
+        comparison="LessThanThreshold",
+        threshold=1,
+        evaluation_periods=2,
+        treat_missing="breaching",
+        dimensions=(("LoadBalancer", "{load_balancer}"), ("TargetGroup", "{target_group}")),
+    ),
+    severity=Severity.PLATFORM,
+)
+
+STARTUP = 30  # seconds; a task that lives longer has started (the service's health check grace period)
+MEMORY_LIMIT, MEMORY_WARNING = 98, 90  # percent of the task's memory
+REVISIONS_BACK = 3  # of the task definition, in which a lost setting is looked for
+TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query")
+TABLE_POLICY = "dynamodb-access"
+
+
+def _missing(definition: Definition) -> list[str]:
+    given = {name for name, value in definition.environment.items() if value.strip()}
+    missing = [name for name in REQUIRED_ENVIRONMENT if name not in given]
+    return missing + [name for name in REQUIRED_SECRETS if name not in definition.secrets.keys() | given]
+
+
+def _restore_settings(region: Region) -> Plan | None:
+    """The lost settings as the last revision that had them gave them."""
+    definition = region.containers.definition()
+    missing = _missing(definition)
+    variables: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+    for revision in range(definition.raw["revision"] - 1, 0, -1)[:REVISIONS_BACK]:
+        try:
+            earlier = region.containers.described(f"{definition.raw['family']}:{revision}")
+        except Absent:
+            continue
+        for name in missing:
+            if earlier.environment.get(name, "").strip():
+                variables.setdefault(name, earlier.environment[name])
+            elif name in earlier.secrets:
+                secrets.setdefault(name, earlier.secrets[name])
+    if variables.keys() | secrets.keys() != set(missing):
+        return None
+    wanted = {
+        "environment": definition.environment | variables,
+        "secrets": definition.secrets | secrets,
+    }
+    return deploy(
+        region,
+        with_container(
+            definition,
+            lambda container: (
+                container
+                | {
+                    "environment": [
+                        {"name": n, "value": v} for n, v in sorted(wanted["environment"].items())
+                    ],
+                    "secrets": [{"name": n, "valueFrom": v} for n, v in sorted(wanted["secrets"].items())],
+                }
+            ),
+        ),
+    )
+
+
+@RUNBOOK.cause(
+    "missing-environment",
+    guide="Task crashing on startup",
+    solution="Check logs for missing env vars.",
+    explains=("control-plane-not-starting/application-error",),
+    remedy=_restore_settings,
+)
+def missing_environment(region: Region) -> Judgement:
+    """The control plane's task definition lacks a setting that it needs to start."""
+    definition = region.containers.definition()
+    missing = _missing(definition)
+    if not missing:
+        return ok(f"{definition.name} sets all {len(REQUIRED_ENVIRONMENT)} variables and its secret")
+    evidence = [
+        Evidence("ecs:DescribeTaskDefinition", definition.name, f"{name} is not set", "a value for it")
+        for name in missing
+    ]
+    for task in region.containers.failed()[:1]:
+        lines = region.logs.control_plane_task(task.id)
+        said = [line.message for line in lines if any(name in line.message for name in missing)]
+        evidence += [
+            Evidence("logs:FilterLogEvents", f"task {task.id}", line, "a start without errors")
+            for line in said[-1:]
+        ]
+    return fail(f"{', '.join(missing)} missing from {definition.name}", *evidence)
+
+
+def _more_memory(region: Region) -> Plan | None:
+    definition = region.containers.definition()
+    return deploy(region, with_memory(definition, next_memory(definition)))
+
+
+@RUNBOOK.cause(
+    "memory-exhausted",
+    guide="Memory exhaustion",
+    solution="Increase task memory allocation.",
+    remedy=_more_memory,
+)
+def memory_exhausted(region: Region) -> Judgement:
+    """The control plane runs out of its memory while it serves."""
+    definition = region.containers.definition()
+    killed = [
+        task
+        for task in region.containers.stopped()
+        if task.out_of_memory
+        and (task.lifetime or 0) >= STARTUP
+        and region.containers.described(task.definition).memory >= definition.memory
+    ]
+    used = region.metrics.series("memory")
+    evidence = [
+        Evidence(
+            "ecs:DescribeTasks",
+            f"task {task.id}",
+            f"exit {task.exit_code}, {task.reason or task.stopped_reason}, after {task.lifetime:.0f} s",
+            f"within {definition.memory} MB",
+        )
+        for task in killed[:3]
+    ]
+    recent = used.values[-5:]
+    if recent and max(recent) >= MEMORY_WARNING:
+        evidence.append(
+            Evidence(
+                "cloudwatch:GetMetricData",
+                "AWS/ECS MemoryUtilization",
+                f"{max(recent):.0f} % of {definition.memory} MB",
+                f"below {MEMORY_WARNING} %",
+            )
+        )
+    if killed or (recent and max(recent) >= MEMORY_LIMIT):
+        return fail(f"{definition.memory} MB are not enough for the control plane", *evidence)
+    if evidence:
+        return warn(f"the control plane uses {max(recent):.0f} % of its memory", *evidence)
+    return ok(f"no task was killed for memory; highest use {used.highest:.0f} % of {definition.memory} MB")
+
+
+def _container_port(definition: Definition) -> int:
+    mappings = definition.container.get("portMappings") or [{}]
+    return int(mappings[0].get("containerPort") or CONTROL_PLANE_PORT)
+
+
+def _align_port(region: Region) -> Plan | None:
+    definition = region.containers.definition()
+    wired = region.containers.service()["loadBalancers"][0]["containerPort"]
+    if wired != _container_port(definition):
+        return None
+    return deploy(region, with_environment(definition, {"PORT": str(wired)}))
+
+
+@RUNBOOK.cause(
+    "port-mismatch",
+    guide="Port conflict",
+    solution="Verify PORT env var matches task definition.",
+    remedy=_align_port,
+)
+def port_mismatch(region: Region) -> Judgement:
+    """The control plane listens on another port than the load balancer calls."""
+    definition = region.containers.definition()
+    listens = definition.environment.get("PORT", str(CONTROL_PLANE_PORT))
+    mapped = str(_container_port(definition))
+    evidence = []
+    if listens != mapped:
+        evidence.append(Evidence("ecs:DescribeTaskDefinition", definition.name, f"PORT={listens}", mapped))
+    for wired in region.containers.service().get("loadBalancers", []):
+        if str(wired["containerPort"]) != listens:
+            evidence.append(
+                Evidence("ecs:DescribeServices", "loadBalancers", f"port {wired['containerPort']}", listens)
+            )
+    group = region.balancer.target_group()
+    probe = str(group.get("HealthCheckPort", "traffic-port"))
+    if probe not in ("traffic-port", listens):
+        evidence.append(
+            Evidence(
+                "elbv2:DescribeTargetGroups", group["TargetGroupName"], f"health checks on {probe}", listens
+            )
+        )
+    if not evidence:
+        return ok(f"PORT, the port mapping and the target group agree on {listens}")
+    evidence += [
+        Evidence(
+            "elbv2:DescribeTargetHealth",
+            f"{target['Target']['Id']}:{target['Target'].get('Port')}",
+            f"unhealthy: {target['TargetHealth'].get('Description') or target['TargetHealth'].get('Reason')}",
+            "healthy",
+        )
+        for target in region.balancer.unhealthy()[:2]
+    ]
+    return fail(f"the control plane listens on {listens}, the load balancer calls {mapped}", *evidence)
+
+
+def _tables(definition: Definition, region: Region) -> dict[str, str]:
+    """The variable of each table, and the table that it should name."""
+    names = region.names
+    wanted = {
+        "JOBS_TABLE": names.jobs_table,
+        "API_KEYS_TABLE": names.api_keys_table,
+        "AUDIT_TABLE": names.audit_table,
+        "WORKSPACES_TABLE": names.workspaces_table,
+    }
+    return {variable: table for variable, table in wanted.items() if definition.environment.get(variable)}
+
+
+def _lacking(region: Region, role: str) -> list[tuple[str, str, Decided]]:
+    """Action, table ARN and decision of whatever the role may not do with the jobs and the keys."""
+    lacking = []
+    account, where = region.access.account(), region.target.region
+    for table in (region.names.jobs_table, region.names.api_keys_table):
+        arn = f"arn:aws:dynamodb:{where}:{account}:table/{table}"
+        for action in TABLE_ACTIONS:
+            decision = region.access.may(role, action, arn)
+            if not decision.allowed:
+                lacking.append((action, arn, decision.verdict))
+    return lacking
+
+
+def _grant_tables(region: Region) -> Plan | None:
+    """Put back the role's table policy; a person decides where a policy denies on purpose."""
+    definition = region.containers.definition()
+    wrong = {
+        variable: table
+        for variable, table in _tables(definition, region).items()
+        if definition.environment[variable] != table
+    }
+    if wrong:
+        return deploy(region, with_environment(definition, wrong))
+    lacking = _lacking(region, definition.task_role)
+    if not lacking or any(verdict is Decided.EXPLICIT_DENY for _, _, verdict in lacking):
+        return None
+    account, where, names = region.access.account(), region.target.region, region.names
+    arns = [
+        f"arn:aws:dynamodb:{where}:{account}:table/{table}"
+        for table in (names.jobs_table, names.api_keys_table, names.audit_table, names.workspaces_table)
+    ]
+    actions = [*TABLE_ACTIONS, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem"]
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Items",
+                "Effect": "Allow",
+                "Action": sorted(actions),
+                "Resource": arns + [arn + "/index/*" for arn in arns],
+            }
+        ],
+    }
+    policy = {"RoleName": definition.task_role, "PolicyName": TABLE_POLICY}
+    before = region.access.inline_policy(definition.task_role, TABLE_POLICY)
+    undo = (
+        Call("iam:PutRolePolicy", {**policy, "PolicyDocument": before})
+        if before
+        else Call("iam:DeleteRolePolicy", policy)
+    )
+    put = Call("iam:PutRolePolicy", {**policy, "PolicyDocument": json.dumps(document)})
+    return Plan(actions=(Action(put, undo),), state=before)
+
+
+@RUNBOOK.cause(
+    "dynamodb-unreachable",
+    guide="DynamoDB connection",
+    solution="Verify IAM role has DynamoDB permissions.",
+    remedy=_grant_tables,
+    explains=("control-plane-not-starting/application-error",),
+)
+def dynamodb_unreachable(region: Region) -> Judgement:
+    """The control plane cannot use its tables: one is missing, or its role may not."""
+    evidence = []
+    definition = region.containers.definition()
+    for variable, table in _tables(definition, region).items():
+        if definition.environment[variable] != table:
+            saw = f"{variable}={definition.environment[variable]}"
+            evidence.append(Evidence("ecs:DescribeTaskDefinition", definition.name, saw, table))
+    for name, read in (
+        (region.names.jobs_table, region.tables.jobs),
+        (region.names.api_keys_table, region.tables.api_keys),
+    ):
+        try:
+            status = read()["TableStatus"]
+        except Absent:
+            status = "no such table"
+        if status not in ("ACTIVE", "UPDATING"):
+            evidence.append(Evidence("dynamodb:DescribeTable", name, status, "ACTIVE"))
+    if not definition.task_role:
+        evidence.append(
+            Evidence("ecs:DescribeTaskDefinition", definition.name, "no task role", "a task role")
+        )
+    else:
+        try:
+            lacking = _lacking(region, definition.task_role)
+        except Absent:
+            lacking = []
+            evidence.append(
+                Evidence("iam:ListRolePolicies", definition.task_role, "no such role", "the task role")
+            )
+        evidence += [
+            Evidence(
+                "iam:GetRolePolicy", definition.task_role, f"{verdict.value} of {action}", f"allow on {arn}"
+            )
+            for action, arn, verdict in lacking
+        ]
+    if not evidence:
+        return ok("the tables are ACTIVE and the role may read and write them")
+    denied = [line for line in region.logs.events("aws-error") if "dynamodb" in line.text.lower()]
+    evidence += [
+        Evidence("logs:FilterLogEvents", "control plane", line.message, "no error") for line in denied[-1:]
+    ]
+    return fail(f"{evidence[0].resource}: {evidence[0].saw}", *evidence)

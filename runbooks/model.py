@@ -1,0 +1,159 @@
+"""What a runbook is made of: issues, causes, judgements and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
+
+from runbooks.alarms import Alarm
+
+if TYPE_CHECKING:
+    from runbooks.observations import Region
+    from runbooks.remedies import Plan
+
+
+class Verdict(StrEnum):
+    """What a check found. UNKNOWN: it could not look, or could not tell; never the same as OK."""
+
+    FAIL = "FAIL"
+    WARN = "WARN"
+    UNKNOWN = "UNKNOWN"
+    OK = "OK"
+    SKIPPED = "SKIPPED"
+
+
+class Severity(IntEnum):
+    """Whom a cause hurts; the lower number is ranked first."""
+
+    PLATFORM = 0  # nobody can use it
+    DISPATCHES = 1  # it answers, but dispatches do not run
+    DEGRADED = 2  # slower or closer to failing than it should be
+    CALLER = 3  # one caller, one task or one client
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One fact: the API call that showed it, the resource, the value seen and the value expected."""
+
+    source: str
+    resource: str
+    saw: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A check's answer. Use `ok`, `fail`, `warn`, `unknown` and `skipped` to make one."""
+
+    verdict: Verdict
+    summary: str
+    evidence: tuple[Evidence, ...] = ()
+    direct: bool = True  # seen in the configuration or a log line, not inferred from an effect
+
+    @property
+    def lit(self) -> bool:
+        """Whether the cause holds, or may hold."""
+        return self.verdict in (Verdict.FAIL, Verdict.WARN)
+
+
+def ok(summary: str, *evidence: Evidence) -> Judgement:
+    """The cause is refuted; the summary says by what."""
+    return Judgement(Verdict.OK, summary, evidence)
+
+
+def fail(summary: str, *evidence: Evidence, direct: bool = True) -> Judgement:
+    """The cause is proven. A failure without evidence is a mistake in the check."""
+    if not evidence:
+        raise ValueError(f"a failure needs evidence: {summary}")
+    return Judgement(Verdict.FAIL, summary, evidence, direct)
+
+
+def warn(summary: str, *evidence: Evidence, direct: bool = True) -> Judgement:
+    """The cause is likely, or is a risk that has not struck yet."""
+    if not evidence:
+        raise ValueError(f"a warning needs evidence: {summary}")
+    return Judgement(Verdict.WARN, summary, evidence, direct)
+
+
+def unknown(summary: str, *evidence: Evidence) -> Judgement:
+    """It could not be told."""
+    return Judgement(Verdict.UNKNOWN, summary, evidence)
+
+
+def skipped(summary: str) -> Judgement:
+    """The cause cannot apply here; the summary says why."""
+    return Judgement(Verdict.SKIPPED, summary)
+
+
+Check = Callable[["Region"], Judgement]
+Remedy = Callable[["Region"], "Plan | None"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """One row of the guide's table of causes.
+
+    `guide` and `solution` are the guide's wording. `explains` names causes (of any issue) that follow from
+    this one: when both are found, they are folded under it. `remedy` plans the calls that mend it, or is
+    None where only a person can.
+    """
+
+    issue: str
+    code: str
+    guide: str
+    solution: str
+    title: str
+    severity: Severity
+    check: Check = field(repr=False)
+    explains: tuple[str, ...] = ()
+    remedy: Remedy | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        return f"{self.issue}/{self.code}"
+
+
+@dataclass(kw_only=True)
+class Runbook:
+    """One issue of the guide: how it shows, what detects it, what causes it."""
+
+    issue: str
+    title: str
+    section: str
+    symptoms: tuple[str, ...]
+    alarm: Alarm
+    severity: Severity
+    causes: list[Cause] = field(default_factory=list)
+
+    def cause(
+        self,
+        code: str,
+        *,
+        guide: str,
+        solution: str,
+        explains: tuple[str, ...] = (),
+        severity: Severity | None = None,
+        remedy: Remedy | None = None,
+    ) -> Callable[[Check], Check]:
+        """Declare a cause; the decorated function is its check and the docstring's first line its title."""
+
+        def declare(check: Check) -> Check:
+            title = (check.__doc__ or "").strip().splitlines()[0].rstrip(".")
+            self.causes.append(
+                Cause(
+                    issue=self.issue,
+                    code=code,
+                    guide=guide,
+                    solution=solution,
+                    title=title,
+                    severity=self.severity if severity is None else severity,
+                    check=check,
+                    explains=explains,
+                    remedy=remedy,
+                )
+            )
+            return check
+
+        return declare

@@ -1,0 +1,224 @@
+"""ECS: the service, its tasks, and task definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from outpost.agents import Agent
+from outpost.names import CONTROL_PLANE_CONTAINER, SERVICE, WORKER_CONTAINER, family
+from runbooks.looking import Absent, Answer, Look
+from runbooks.target import Target
+
+DESCRIBE_TASKS_LIMIT = 100  # ARNs in one call
+PROVISIONED_BY_ECS = ("PENDING", "ACTIVATING", "PROVISIONING")
+
+
+@dataclass(frozen=True)
+class Task:
+    """An ECS task as DescribeTasks shows it; `exit_code` and `reason` are the main container's."""
+
+    raw: Answer
+
+    @property
+    def arn(self) -> str:
+        return str(self.raw["taskArn"])
+
+    @property
+    def id(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def definition(self) -> str:
+        return str(self.raw.get("taskDefinitionArn", ""))
+
+    @property
+    def stop_code(self) -> str:
+        return str(self.raw.get("stopCode", ""))
+
+    @property
+    def stopped_reason(self) -> str:
+        return str(self.raw.get("stoppedReason", ""))
+
+    @property
+    def container(self) -> Answer:
+        containers: list[Answer] = self.raw.get("containers", [])
+        mine = [c for c in containers if c.get("name") in (CONTROL_PLANE_CONTAINER, WORKER_CONTAINER)]
+        return (mine or containers or [{}])[0]
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.container.get("exitCode")
+
+    @property
+    def reason(self) -> str:
+        return str(self.container.get("reason", ""))
+
+    @property
+    def lifetime(self) -> float | None:
+        """Seconds between the start of its container and its end; None when it never ran or has not ended."""
+        started, stopped = self.raw.get("startedAt"), self.raw.get("stoppedAt")
+        return (stopped - started).total_seconds() if started and stopped else None
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Killed for its memory, and not for stopping too slowly: both end with 137."""
+        return "OutOfMemory" in self.reason or "OutOfMemory" in self.stopped_reason
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A task definition as DescribeTaskDefinition shows it, by its main container."""
+
+    raw: Answer
+
+    @property
+    def arn(self) -> str:
+        return str(self.raw["taskDefinitionArn"])
+
+    @property
+    def name(self) -> str:
+        """Family and revision, such as `outpost-claude:3`."""
+        return f"{self.raw['family']}:{self.raw['revision']}"
+
+    @property
+    def memory(self) -> int:
+        return int(self.raw.get("memory") or self.container.get("memory") or 0)
+
+    @property
+    def cpu(self) -> int:
+        return int(self.raw.get("cpu") or self.container.get("cpu") or 0)
+
+    @property
+    def container(self) -> Answer:
+        containers: list[Answer] = self.raw["containerDefinitions"]
+        mine = [c for c in containers if c.get("name") in (CONTROL_PLANE_CONTAINER, WORKER_CONTAINER)]
+        return (mine or containers)[0]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {item["name"]: item["value"] for item in self.container.get("environment", [])}
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        return {item["name"]: item["valueFrom"] for item in self.container.get("secrets", [])}
+
+    @property
+    def task_role(self) -> str:
+        """The task role's name; empty when it has none."""
+        return str(self.raw.get("taskRoleArn") or "").rpartition("/")[2]
+
+
+class Containers:
+    """The control plane's service and the agents' task definitions."""
+
+    def __init__(self, look: Look, target: Target) -> None:
+        self._look = look
+        self._target = target
+        self._cluster = target.names.cluster
+
+    def cluster(self) -> Answer:
+        """Raises `Absent`."""
+        answer = self._look("ecs:DescribeClusters", clusters=[self._cluster])
+        if not answer.get("clusters"):
+            raise Absent("ecs:DescribeClusters", "MISSING", self._cluster)
+        found: Answer = answer["clusters"][0]
+        return found
+
+    def service(self) -> Answer:
+        """The control plane's service. Raises `Absent` when there is none, or it is being deleted."""
+        answer = self._look("ecs:DescribeServices", cluster=self._cluster, services=[SERVICE])
+        active = [service for service in answer.get("services", []) if service.get("status") == "ACTIVE"]
+        if not active:
+            raise Absent("ecs:DescribeServices", "MISSING", f"{self._cluster}/{SERVICE}")
+        found: Answer = active[0]
+        return found
+
+    def events(self) -> Iterator[str]:
+        """The service's event messages within the look-back, newest first."""
+        oldest = self._target.now - timedelta(seconds=self._target.since)
+        for event in self.service().get("events", []):
+            if event["createdAt"] >= oldest:
+                yield str(event["message"])
+
+    def deploying(self) -> bool:
+        """Whether a deployment is under way: not every task is of the primary one yet."""
+        deployments = self.service().get("deployments", [])
+        return len(deployments) > 1 or any(d.get("rolloutState") == "IN_PROGRESS" for d in deployments)
+
+    def definition(self) -> Definition:
+        """The task definition that the service wants. Raises `Absent`."""
+        return self.described(str(self.service()["taskDefinition"]))
+
+    def agent_definition(self, agent: Agent) -> Definition:
+        """The latest ACTIVE revision of an agent. Raises `Absent` when there is none."""
+        return self.described(family(agent))
+
+    def described(self, definition: str) -> Definition:
+        """A task definition by ARN, or by family for its latest ACTIVE revision. Raises `Absent`."""
+        answer = self._look("ecs:DescribeTaskDefinition", taskDefinition=definition)
+        return Definition(answer["taskDefinition"])
+
+    def last_inactive(self, family: str) -> Definition | None:
+        """The newest revision that was deregistered; None when there is none."""
+        answer = self._look(
+            "ecs:ListTaskDefinitions",
+            familyPrefix=family,
+            status="INACTIVE",
+            sort="DESC",
+            PaginationConfig={"MaxItems": 1},
+        )
+        arns = answer.get("taskDefinitionArns", [])
+        return self.described(arns[0]) if arns else None
+
+    def running(self) -> list[Task]:
+        """The service's tasks that should run, whatever state they have reached."""
+        return self._tasks(serviceName=SERVICE, desiredStatus="RUNNING")
+
+    def stopped(self) -> list[Task]:
+        """The service's tasks that ended within the look-back, newest first (ECS forgets after an hour)."""
+        oldest = self._target.now - timedelta(seconds=self._target.since)
+        ended = [
+            task
+            for task in self._tasks(serviceName=SERVICE, desiredStatus="STOPPED")
+            if task.raw.get("stoppedAt") is None or task.raw["stoppedAt"] >= oldest
+        ]
+        return sorted(ended, key=_stopped_at, reverse=True)
+
+    def failed(self) -> list[Task]:
+        """Stopped tasks whose end still matters: none that a later, steady deployment has replaced."""
+        steady_since = self._steady_since()
+        return [task for task in self.stopped() if steady_since is None or _stopped_at(task) > steady_since]
+
+    def in_cluster(self) -> list[Task]:
+        """All tasks of the cluster that should run: the control plane's and the agents'."""
+        return self._tasks(desiredStatus="RUNNING")
+
+    def _steady_since(self) -> float | None:
+        """When all wanted tasks had started and none had failed since; None while they have not."""
+        service = self.service()
+        if self.deploying() or service.get("runningCount", 0) < service.get("desiredCount", 0):
+            return None
+        wanted = self.definition().arn
+        starts = [
+            t.raw["startedAt"] for t in self.running() if t.definition == wanted and "startedAt" in t.raw
+        ]
+        return max(starts).timestamp() if starts else None
+
+    def _tasks(self, **selection: Any) -> list[Task]:
+        listed = self._look("ecs:ListTasks", cluster=self._cluster, **selection)
+        arns = sorted(listed.get("taskArns", []))
+        found: list[Task] = []
+        for start in range(0, len(arns), DESCRIBE_TASKS_LIMIT):
+            page = self._look(
+                "ecs:DescribeTasks", cluster=self._cluster, tasks=arns[start : start + DESCRIBE_TASKS_LIMIT]
+            )
+            found += [Task(raw) for raw in page.get("tasks", [])]
+        return found
+
+
+def _stopped_at(task: Task) -> float:
+    moment: datetime | None = task.raw.get("stoppedAt")
+    return moment.timestamp() if moment else float("inf")

@@ -1,0 +1,100 @@
+"""CloudWatch metrics: every series that a check may want, in one request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from outpost.names import SERVICE
+from runbooks.looking import Answer, Look
+from runbooks.target import Target
+
+PERIOD = 60  # seconds; looked back far, it grows so that a series has at most 1,440 points
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric's points, oldest first."""
+
+    label: str
+    values: tuple[float, ...]
+    times: tuple[float, ...] = ()
+
+    @property
+    def highest(self) -> float:
+        return max(self.values, default=0.0)
+
+    @property
+    def total(self) -> float:
+        return sum(self.values)
+
+
+def _dynamodb(table: str, metric: str, statistic: str, operation: str = "") -> Answer:
+    dimensions = [{"Name": "TableName", "Value": table}]
+    if operation:
+        dimensions.append({"Name": "Operation", "Value": operation})
+    return {"Namespace": "AWS/DynamoDB", "MetricName": metric, "Dimensions": dimensions, "Stat": statistic}
+
+
+def _service(cluster: str, metric: str) -> Answer:
+    dimensions = [{"Name": "ClusterName", "Value": cluster}, {"Name": "ServiceName", "Value": SERVICE}]
+    return {"Namespace": "AWS/ECS", "MetricName": metric, "Dimensions": dimensions, "Stat": "Maximum"}
+
+
+def queries(target: Target) -> dict[str, Answer]:
+    """Name of each series, and what it is in CloudWatch."""
+    jobs = target.names.jobs_table
+    return {
+        "memory": _service(target.names.cluster, "MemoryUtilization"),
+        "cpu": _service(target.names.cluster, "CPUUtilization"),
+        "latency_query": _dynamodb(jobs, "SuccessfulRequestLatency", "Average", "Query"),
+        "latency_put": _dynamodb(jobs, "SuccessfulRequestLatency", "Average", "PutItem"),
+        "throttled": _dynamodb(jobs, "ThrottledRequests", "Sum"),
+        "write_throttles": _dynamodb(jobs, "WriteThrottleEvents", "Sum"),
+        "read_throttles": _dynamodb(jobs, "ReadThrottleEvents", "Sum"),
+        "writes": _dynamodb(jobs, "ConsumedWriteCapacityUnits", "Sum"),
+        "reads": _dynamodb(jobs, "ConsumedReadCapacityUnits", "Sum"),
+    }
+
+
+class Metrics:
+    def __init__(self, look: Look, target: Target) -> None:
+        self._look = look
+        self._target = target
+
+    @property
+    def period(self) -> int:
+        """Seconds that one point stands for."""
+        return max(PERIOD, -(-self._target.since // 1440 // PERIOD) * PERIOD)
+
+    def series(self, name: str) -> Series:
+        """One of `queries`; empty when CloudWatch has no points."""
+        answer = self._look(
+            "cloudwatch:GetMetricData",
+            MetricDataQueries=[
+                {
+                    "Id": label,
+                    "MetricStat": {
+                        "Metric": {key: query[key] for key in ("Namespace", "MetricName", "Dimensions")},
+                        "Period": self.period,
+                        "Stat": query["Stat"],
+                    },
+                }
+                for label, query in queries(self._target).items()
+            ],
+            StartTime=(self._target.now - timedelta(seconds=self._target.since)).isoformat(),
+            EndTime=self._target.now.isoformat(),
+            ScanBy="TimestampAscending",
+        )
+        points: list[tuple[float, float]] = []  # a long series is spread over pages
+        for result in answer.get("MetricDataResults", []):
+            if result["Id"] == name:
+                stamps = (stamp.timestamp() for stamp in result.get("Timestamps", []))
+                points += zip(stamps, result.get("Values", []), strict=True)
+        points.sort()
+        return Series(name, tuple(value for _, value in points), tuple(time for time, _ in points))
+
+    def throttles(self) -> float:
+        """Throttled requests of the jobs table within the look-back, by whichever metric shows more."""
+        events = self.series("write_throttles").total + self.series("read_throttles").total
+        return max(self.series("throttled").total, events)

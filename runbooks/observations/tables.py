@@ -1,0 +1,58 @@
+"""DynamoDB tables, their capacity and its scaling; and DynamoDB's values as Python's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runbooks.looking import Answer, Look
+from runbooks.target import Target
+
+
+class Tables:
+    def __init__(self, look: Look, target: Target) -> None:
+        self._look = look
+        self._target = target
+
+    def jobs(self) -> Answer:
+        """The jobs table. Raises `Absent`."""
+        return self._table(self._target.names.jobs_table)
+
+    def api_keys(self) -> Answer:
+        """The keys table. Raises `Absent`."""
+        return self._table(self._target.names.api_keys_table)
+
+    def scalable_dimensions(self, table: str) -> set[str]:
+        """What is scaled of a table: `dynamodb:table:ReadCapacityUnits` and the like."""
+        answer = self._look(
+            "application-autoscaling:DescribeScalableTargets",
+            ServiceNamespace="dynamodb",
+            ResourceIds=[f"table/{table}"],
+        )
+        return {target["ScalableDimension"] for target in answer.get("ScalableTargets", [])}
+
+    def _table(self, name: str) -> Answer:
+        found: Answer = self._look("dynamodb:DescribeTable", TableName=name)["Table"]
+        return found
+
+
+def provisioned(table: Answer) -> bool:
+    """Whether capacity is provisioned rather than on demand."""
+    return bool(table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED") != "PAY_PER_REQUEST")
+
+
+def plain(value: dict[str, Any]) -> Any:
+    """A DynamoDB attribute value as Python's own type; numbers become int or float, sets sorted lists."""
+    kind, content = next(iter(value.items()))
+    if kind == "N":
+        return float(content) if "." in content else int(content)
+    if kind == "M":
+        return {name: plain(item) for name, item in content.items()}
+    if kind == "L":
+        return [plain(item) for item in content]
+    if kind == "NULL":
+        return None
+    return sorted(content) if kind in ("SS", "NS") else content
+
+
+def plain_item(item: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in item.items()}

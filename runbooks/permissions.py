@@ -1,0 +1,135 @@
+"""Every read that diagnosing makes, and the IAM permission that it needs.
+
+The one table behind the read-only policy, the permission preflight and the text of a denied look. A read
+that is not in it is refused, so the policy cannot fall behind the checks.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from outpost.names import (
+    CONTROL_PLANE_FAMILY,
+    SERVICE,
+    Names,
+)
+
+
+@dataclass(frozen=True)
+class Permission:
+    """An IAM action and the resources it is needed on (`{stack}`, `{region}`, `{account}` are filled in).
+
+    `resources` is `*` only where AWS offers nothing narrower (the service authorization reference).
+    """
+
+    action: str
+    resources: tuple[str, ...] = ("*",)
+    condition: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+
+
+_IN_CLUSTER = (("ArnEquals", (("ecs:cluster", "arn:aws:ecs:{region}:{account}:cluster/{cluster}"),)),)
+_LOGS = ("arn:aws:logs:{region}:{account}:log-group:/ecs/outpost-*",)
+_CONTROL_PLANE_LOGS = ("arn:aws:logs:{region}:{account}:log-group:/ecs/outpost-*:*", *_LOGS)
+_JOBS = "arn:aws:dynamodb:{region}:{account}:table/{jobs_table}"
+_KEYS = "arn:aws:dynamodb:{region}:{account}:table/{api_keys_table}"
+
+# None: the read needs no AWS permission (the API's own HTTP answers, the reader's machine).
+OPERATIONS: dict[str, Permission | None] = {
+    "sts:GetCallerIdentity": None,  # allowed to every principal
+    "ecs:DescribeServices": Permission(
+        "ecs:DescribeServices", ("arn:aws:ecs:{region}:{account}:service/{cluster}/{service}",)
+    ),
+    "ecs:ListTasks": Permission("ecs:ListTasks", ("*",), _IN_CLUSTER),
+    "ecs:DescribeTasks": Permission(
+        "ecs:DescribeTasks", ("arn:aws:ecs:{region}:{account}:task/{cluster}/*",)
+    ),
+    "ecs:DescribeTaskDefinition": Permission("ecs:DescribeTaskDefinition"),
+    "ecs:ListTaskDefinitions": Permission("ecs:ListTaskDefinitions"),
+    "ecs:DescribeClusters": Permission(
+        "ecs:DescribeClusters", ("arn:aws:ecs:{region}:{account}:cluster/{cluster}",)
+    ),
+    "elbv2:DescribeLoadBalancers": Permission("elasticloadbalancing:DescribeLoadBalancers"),
+    "elbv2:DescribeLoadBalancerAttributes": Permission("elasticloadbalancing:DescribeLoadBalancerAttributes"),
+    "elbv2:DescribeTargetGroups": Permission("elasticloadbalancing:DescribeTargetGroups"),
+    "elbv2:DescribeTargetHealth": Permission("elasticloadbalancing:DescribeTargetHealth"),
+    "ec2:DescribeSubnets": Permission("ec2:DescribeSubnets"),
+    "ec2:DescribeSecurityGroups": Permission("ec2:DescribeSecurityGroups"),
+    "ec2:DescribeRouteTables": Permission("ec2:DescribeRouteTables"),
+    "ec2:DescribeNatGateways": Permission("ec2:DescribeNatGateways"),
+    "ec2:DescribeVpcEndpoints": Permission("ec2:DescribeVpcEndpoints"),
+    "efs:DescribeFileSystems": Permission("elasticfilesystem:DescribeFileSystems"),
+    "efs:DescribeMountTargets": Permission(
+        "elasticfilesystem:DescribeMountTargets",
+        ("arn:aws:elasticfilesystem:{region}:{account}:file-system/*",),
+    ),
+    "efs:DescribeMountTargetSecurityGroups": Permission(
+        "elasticfilesystem:DescribeMountTargetSecurityGroups",
+        ("arn:aws:elasticfilesystem:{region}:{account}:file-system/*",),
+    ),
+    "dynamodb:DescribeTable": Permission("dynamodb:DescribeTable", (_JOBS, _KEYS)),
+    "dynamodb:Query": Permission("dynamodb:Query", (_JOBS, _JOBS + "/index/*")),
+    "dynamodb:Scan": Permission("dynamodb:Scan", (_KEYS,)),
+    "application-autoscaling:DescribeScalableTargets": Permission(
+        "application-autoscaling:DescribeScalableTargets"
+    ),
+    "application-autoscaling:DescribeScalingActivities": Permission(
+        "application-autoscaling:DescribeScalingActivities"
+    ),
+    "iam:ListRolePolicies": Permission("iam:ListRolePolicies", ("arn:aws:iam::{account}:role/outpost-*",)),
+    "iam:GetRolePolicy": Permission("iam:GetRolePolicy", ("arn:aws:iam::{account}:role/outpost-*",)),
+    "iam:ListAttachedRolePolicies": Permission(
+        "iam:ListAttachedRolePolicies", ("arn:aws:iam::{account}:role/outpost-*",)
+    ),
+    "iam:GetPolicy": Permission("iam:GetPolicy"),
+    "iam:GetPolicyVersion": Permission("iam:GetPolicyVersion"),
+    "secretsmanager:ListSecrets": Permission("secretsmanager:ListSecrets"),
+    "service-quotas:GetServiceQuota": Permission("servicequotas:GetServiceQuota"),
+    "logs:FilterLogEvents": Permission("logs:FilterLogEvents", _CONTROL_PLANE_LOGS),
+    "cloudwatch:GetMetricData": Permission("cloudwatch:GetMetricData"),
+    "s3:GetBucketPolicy": Permission("s3:GetBucketPolicy", ("arn:aws:s3:::outpost-artifacts-{stack}*",)),
+    "http:Get": None,
+    "client:Environment": None,
+    "client:Configuration": None,
+}
+
+
+def permission_for(operation: str) -> str:
+    """The IAM action that a read needs; empty when it needs none."""
+    permission = OPERATIONS.get(operation)
+    return permission.action if permission else ""
+
+
+def read_only_policy(names: Names, *, region: str, account: str) -> str:
+    """The IAM policy (JSON) with which every check can look, and nothing else."""
+    facts = {
+        "region": region,
+        "account": account,
+        "stack": names.stack,
+        "cluster": names.cluster,
+        "service": SERVICE,
+        "family": CONTROL_PLANE_FAMILY,
+        "jobs_table": names.jobs_table,
+        "api_keys_table": names.api_keys_table,
+    }
+    groups: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for permission in OPERATIONS.values():
+        if permission is None:
+            continue
+        resources = tuple(resource.format(**facts) for resource in permission.resources)
+        condition = {
+            operator: {name: value.format(**facts) for name, value in tests}
+            for operator, tests in permission.condition
+        }
+        groups.setdefault((resources, json.dumps(condition)), []).append(permission.action)
+    statements = []
+    for (resources, condition_text), actions in sorted(groups.items(), key=lambda group: group[1]):
+        statement: dict[str, object] = {
+            "Effect": "Allow",
+            "Action": sorted(set(actions)),
+            "Resource": resources[0] if len(resources) == 1 else list(resources),
+        }
+        if condition_text != "{}":
+            statement["Condition"] = json.loads(condition_text)
+        statements.append(statement)
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)

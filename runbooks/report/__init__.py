@@ -1,0 +1,1 @@
+"""How a report is shown: to people, and to programs."""

@@ -1,0 +1,121 @@
+"""The report for people: 80 columns, readable without colour.
+
+Written by hand rather than with rich, whose import takes a tenth of a diagnosis.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import defaultdict
+from dataclasses import dataclass
+
+from runbooks.model import Verdict
+from runbooks.ranking import Finding
+from runbooks.redaction import redact, redacted
+from runbooks.report.document import refuted
+from runbooks.run import Report
+
+WIDTH = 80
+_COLOURS = {Verdict.FAIL: "31;1", Verdict.WARN: "33;1", Verdict.UNKNOWN: "35;1", Verdict.OK: "32"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """Whether to colour. `NO_COLOR` and a stdout that is no terminal turn it off."""
+
+    colour: bool = False
+
+    def of(self, verdict: Verdict, text: str) -> str:
+        code = _COLOURS.get(verdict, "2")
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+
+def render(report: Report, style: Style, *, everything: bool = False, plans: bool = False) -> str:
+    """The findings, root first; `plans` spells out every call, `everything` adds what was refuted."""
+    if report.trouble:
+        return ""  # the last line says it; that every cause is unknown then needs no list
+    blocks = [_finding(finding, style, plans) for finding in report.findings if finding.judgement.lit]
+    blocks += _blind(report, style)
+    if everything:
+        blocks.append(_refuted(report, style))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def last_line(report: Report) -> str:
+    """The verdict in one line."""
+    calls = sum(report.calls.values())
+    spent = f"{len(report.judged)} causes checked with {calls} AWS calls in {report.elapsed:.1f} s"
+    roots = [finding for finding in report.findings if finding.judgement.lit]
+    if report.verdict == "healthy":
+        return f"healthy: {spent}"
+    if report.trouble:
+        return f"unknown: nothing could be looked at: {redact(report.trouble)}"
+    if report.verdict == "unknown" and not roots:
+        return f"unknown: {len(report.findings)} of {spent.replace('checked', 'could not be told;', 1)}"
+    first = f"{roots[0].cause.key}: {redact(roots[0].judgement.summary)}"
+    more = f" (and {len(roots) - 1} more)" if len(roots) > 1 else ""
+    return f"{report.verdict}: {first}{more}; {spent}"
+
+
+def _wrapped(text: str, first: str, rest: str = "") -> str:
+    return textwrap.fill(
+        redact(text),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest or " " * len(first),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _finding(finding: Finding, style: Style, plans: bool) -> str:
+    cause = finding.cause
+    head = f"{finding.rank}. {finding.verdict.value} {cause.key}"
+    lines = [style.of(finding.verdict, head), _wrapped(cause.title + ".", "   ")]
+    lines.append(_wrapped(finding.judgement.summary, "   "))
+    for item in finding.judgement.evidence:
+        lines.append(_wrapped(f"{item.source} {item.resource}", "   - "))
+        lines.append(_wrapped(item.saw, "       saw      ", " " * 16))
+        lines.append(_wrapped(item.expected, "       expected ", " " * 16))
+    if finding.explains:
+        lines.append(_wrapped(", ".join(finding.explains), "   explains  "))
+    lines.append(_wrapped(cause.solution, "   solution  "))
+    lines += _remedy(finding, plans)
+    return "\n".join(lines)
+
+
+def _remedy(finding: Finding, plans: bool) -> list[str]:
+    if finding.plan is None:
+        return ["   remedy    a person has to do it"]
+    if not plans:
+        count = len(finding.plan.actions)
+        return [f"   remedy    automatic, {count} call(s): ./inv diagnose --fix shows them"]
+    lines = [f"   plan {finding.plan.id} (nothing is changed without --yes)"]
+    for action in finding.plan.actions:
+        lines.append(f"   > {action.call.operation}")
+        text = json.dumps(redacted(dict(action.call.parameters)), indent=2, default=str)
+        lines.append(textwrap.indent(text, "     "))
+    return lines
+
+
+def _blind(report: Report, style: Style) -> list[str]:
+    """Causes that could not be told, together by what kept the run from looking."""
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    for finding in report.findings:
+        if finding.verdict is Verdict.UNKNOWN:
+            reasons[finding.judgement.summary].append(finding.cause.key)
+    blocks = []
+    for reason, keys in reasons.items():
+        head = style.of(Verdict.UNKNOWN, f"?. UNKNOWN {len(keys)} cause(s)")
+        blocks.append("\n".join([head, _wrapped(reason, "   "), _wrapped(", ".join(keys), "   ")]))
+    return blocks
+
+
+def _refuted(report: Report, style: Style) -> str:
+    lines = ["Considered and refuted:"]
+    for item in refuted(report):
+        verdict = item.judgement.verdict
+        lines.append(style.of(verdict, f"{verdict.value:<7} {item.cause.key}"))
+        lines.append(_wrapped(item.judgement.summary, "        "))
+    return "\n".join(lines)

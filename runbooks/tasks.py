@@ -1,0 +1,83 @@
+"""Invoke tasks of the runbooks: `diagnose` and the guide."""
+
+import os
+import sys
+
+from invoke import Collection, Context, Exit, task
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@task(
+    help={
+        "issue": "only this issue of the guide",
+        "alarm": "only the issue that this alarm detects",
+        "dispatch": "only what concerns this dispatch",
+        "format": "terminal or json",
+        "fix": "show the plan of every remedy; with --yes, apply it and look again",
+        "yes": "apply what --fix plans",
+        "plan": "with --fix --yes: only the plan with this id",
+        "all": "also what was considered and refuted",
+        "since": "how far back to look, such as 10m or 2h (default 1h)",
+        "stack": "the stack (default: OUTPOST_STACK, or dev)",
+        "local": "look at the local region, whatever the environment says",
+    }
+)
+def diagnose(
+    c: Context,
+    issue: str = "",
+    alarm: str = "",
+    dispatch: str = "",
+    format: str = "terminal",
+    fix: bool = False,
+    yes: bool = False,
+    plan: str = "",
+    all: bool = False,
+    since: str = "1h",
+    stack: str = "",
+    local: bool = False,
+) -> None:
+    """Find what is wrong, why, and what mends it. Exits with 0 healthy, 3 failing, 4 warning, 5 unknown."""
+    from outpost.errors import OutpostError
+    from runbooks import command
+
+    try:
+        code = command.run(
+            command.Options(
+                issue=issue,
+                alarm=alarm,
+                dispatch=dispatch,
+                format=format,
+                fix=fix,
+                yes=yes,
+                plan=plan,
+                everything=all,
+                since=since,
+                stack=stack,
+                local=local,
+            ),
+            out=lambda text: print(text, flush=True),
+            say=_say,
+            colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+        )
+    except OutpostError as error:
+        raise Exit(f"diagnose: {error}", code=2) from error
+    if code:
+        raise Exit(code=code)
+
+
+@task(help={"check": "change nothing; exit 1 when a generated file is stale"})
+def docs(c: Context, check: bool = False) -> None:
+    """Generate what docs/ takes from the declarations: the troubleshooting guide."""
+    from runbooks import guide
+
+    stale = guide.write(check=check)
+    for path in stale:
+        print(f"{'stale' if check else 'written'}: {path}")
+    if check and stale:
+        raise Exit("run ./inv docs", code=1)
+
+
+namespace = Collection(diagnose, docs)

@@ -1,0 +1,73 @@
+"""A run: healthy is silent, blind is never healthy, each read is made once."""
+
+import pytest
+
+from outpost.errors import OutpostError
+from runbooks.catalogue import causes
+from runbooks.looking import CouldNotLook
+from runbooks.model import Verdict
+from runbooks.run import diagnose, selected
+from tests.runbooks.world import World, target
+
+
+def test_healthy_stack_has_no_finding(world: World) -> None:
+    report = diagnose(target(), world)
+    assert [(f.cause.key, f.judgement.summary) for f in report.findings] == []
+    assert (report.verdict, report.exit_code) == ("healthy", 0)
+    assert len(report.judged) == len(causes())
+
+
+def test_every_read_is_made_once(world: World) -> None:
+    seen: list[tuple[str, str]] = []
+    read = world.read
+
+    def recording(operation: str, parameters: dict[str, object]) -> dict[str, object]:
+        seen.append((operation, repr(sorted(parameters.items(), key=str))))
+        return read(operation, parameters)
+
+    world.read = recording  # type: ignore[method-assign]
+    diagnose(target(), world)
+    assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize("reason", ["denied", "throttled", "timed out", "unreachable", "failed"])
+def test_a_failed_look_is_unknown_and_never_ok(world: World, reason: str) -> None:
+    operations = {key for key in _operations_of(world) if key != "sts:GetCallerIdentity"}
+    for operation in sorted(operations):
+        blind = World()
+        blind.failing[operation] = CouldNotLook(
+            operation, reason, permission="p" if reason == "denied" else ""
+        )
+        report = diagnose(target(), blind)
+        unknown = [f for f in report.findings if f.verdict is Verdict.UNKNOWN]
+        assert unknown, operation
+        assert report.exit_code == 5, operation
+        assert all(operation in f.judgement.summary for f in unknown), operation
+
+
+def test_without_credentials_nothing_is_asked_twice(world: World) -> None:
+    world.failing["sts:GetCallerIdentity"] = CouldNotLook("sts:GetCallerIdentity", "unreachable", "no route")
+    report = diagnose(target(), world)
+    assert (report.verdict, report.exit_code) == ("unknown", 5)
+    assert report.calls == {"sts:GetCallerIdentity": 1}
+    assert "no route" in report.trouble
+
+
+def test_a_defect_in_a_check_is_unknown(world: World) -> None:
+    world.service["deployments"] = None
+    world.stopped = [{"taskArn": "a/b", "taskDefinitionArn": "none"}]
+    report = diagnose(target(), world)
+    assert all("failed" in f.judgement.summary or "exist" in f.judgement.summary for f in report.findings)
+    assert report.exit_code in (0, 5)
+
+
+def test_narrowing() -> None:
+    assert {c.issue for c in selected(issue="efs-mount-failure")} == {"efs-mount-failure"}
+    assert selected(alarm="outpost-dev-efs-mount-failure") == selected(issue="efs-mount-failure")
+    with pytest.raises(OutpostError, match="Did you mean efs-mount-failure"):
+        selected(issue="efs-mount")
+
+
+def _operations_of(world: World) -> set[str]:
+    diagnose(target(), world)
+    return set(world.calls)

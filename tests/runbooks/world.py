@@ -1,0 +1,378 @@
+# ruff: noqa: N802, N803 - methods and parameters are named as AWS names them
+"""A healthy stack as AWS would describe it, for checks that judge without a region.
+
+`World` answers reads from plain dictionaries; a test breaks one thing and asks what is found.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from outpost.agents import AGENTS, CONTROL_PLANE
+from outpost.control_plane import REQUIRED_ENVIRONMENT
+from outpost.names import Names, agent_secret, family
+from runbooks.looking import Absent, Answer, Look
+from runbooks.observations import Region
+from runbooks.observations.dispatches import ulid_at
+from runbooks.target import Target
+
+ACCOUNT = "123456789012"
+NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
+NAMES = Names("dev")
+WORKER, CONTROL, FILES = "sg-worker", "sg-control", "sg-files"
+ROLE = "outpost-ecs-task-role"
+
+
+def target(**more: Any) -> Target:
+    return Target(names=NAMES, now=NOW, profile=None, **more)
+
+
+def arn(service: str, rest: str) -> str:
+    return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{rest}"
+
+
+class World:
+    """Answers by operation; each is a function of the parameters. Break it by changing its attributes."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.failing: dict[str, Exception] = {}
+        self.environment = dict.fromkeys(REQUIRED_ENVIRONMENT, "x") | {
+            "PORT": "8080",
+            "JOBS_TABLE": NAMES.jobs_table,
+            "API_KEYS_TABLE": NAMES.api_keys_table,
+            "AUDIT_TABLE": NAMES.audit_table,
+            "WORKSPACES_TABLE": NAMES.workspaces_table,
+            "S3_ARTIFACTS_BUCKET": NAMES.artifacts_bucket,
+            "WORKER_SUBNETS": "subnet-a,subnet-b",
+            "WORKER_SECURITY_GROUP": WORKER,
+            "AWS_RETRY_MODE": "standard",
+            "AWS_MAX_ATTEMPTS": "5",
+            "KEEP_ALIVE_SECONDS": "65",
+        }
+        self.definitions: dict[str, Answer] = {}
+        self.put_control_plane(7)
+        for agent, spec in AGENTS.items():
+            self.definitions[family(agent)] = definition(
+                family(agent),
+                3,
+                "worker",
+                spec.tier.cpu,
+                spec.tier.memory,
+                {},
+                {spec.key_variable: "arn:secret"},
+            )
+        self.service: Answer = {
+            "status": "ACTIVE",
+            "serviceName": "outpost-control-plane",
+            "desiredCount": 1,
+            "runningCount": 1,
+            "taskDefinition": arn("ecs", "task-definition/outpost-control-plane:7"),
+            "deployments": [{"status": "PRIMARY", "rolloutState": "COMPLETED"}],
+            "loadBalancers": [
+                {"targetGroupArn": "tg", "containerName": "control-plane", "containerPort": 8080}
+            ],
+            "events": [],
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-a", "subnet-b"]}},
+        }
+        self.running = [task("t1", "RUNNING", self.service["taskDefinition"])]
+        self.stopped: list[Answer] = []
+        self.target_health = [target_health("healthy")]
+        self.subnets = {
+            name: {
+                "SubnetId": name,
+                "VpcId": "vpc",
+                "CidrBlock": f"10.0.{number}.0/24",
+                "AvailabilityZone": f"us-east-1{name[-1]}",
+                "AvailableIpAddressCount": 250,
+            }
+            for number, name in enumerate(("subnet-a", "subnet-b", "public-a"), start=128)
+        }
+        self.groups = {
+            WORKER: group(
+                WORKER,
+                NAMES.worker_security_group,
+                egress=[world_rule(443), peer(8080, CONTROL), peer(2049, FILES)],
+            ),
+            CONTROL: group(CONTROL, NAMES.control_plane_security_group, ingress=[peer(8080, WORKER)]),
+            FILES: group(FILES, NAMES.file_system_security_group, ingress=[peer(2049, WORKER)]),
+        }
+        self.routes = {
+            "rtb-private": (
+                ["subnet-a", "subnet-b"],
+                [{"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat"}],
+            ),
+            "rtb-public": (["public-a"], [{"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1"}]),
+        }
+        self.nat_state = "available"
+        self.mount_targets = [mount_target("a", "subnet-a"), mount_target("b", "subnet-b")]
+        self.secrets = {
+            agent_secret(agent): {
+                "Name": agent_secret(agent),
+                "ARN": f"arn:{agent_secret(agent)}",
+                "SecretVersionsToStages": {"v": ["AWSCURRENT"]},
+            }
+            for agent in AGENTS
+        }
+        self.quota = 16.0
+        self.policies = {"dynamodb-access": allow("dynamodb:*", "*"), "s3-access": allow("s3:PutObject", "*")}
+        self.tables = {NAMES.jobs_table: "ACTIVE", NAMES.api_keys_table: "ACTIVE"}
+        self.jobs: list[Answer] = []
+        self.log: dict[str, list[str]] = {}
+        self.series: dict[str, list[float]] = {}
+
+    def put_control_plane(self, revision: int, **changes: Any) -> None:
+        made = definition(
+            "outpost-control-plane", revision, "control-plane", CONTROL_PLANE.cpu, CONTROL_PLANE.memory,
+            self.environment, {"WORKER_TOKEN_KEY": "arn:key"},
+        ) | changes  # fmt: skip
+        self.definitions[f"outpost-control-plane:{revision}"] = made
+        self.definitions[made["taskDefinitionArn"]] = made
+
+    def change_container(self, **changes: Any) -> None:
+        made = self.definitions[self.service["taskDefinition"]]
+        made["containerDefinitions"][0] |= changes
+
+    def region(self, dispatch: str = "", **settings: Any) -> Region:
+        return Region(Look(self), target(**settings), dispatch)
+
+    def read(self, operation: str, parameters: Answer) -> Answer:
+        self.calls[operation] += 1
+        if operation in self.failing:
+            raise self.failing[operation]
+        name = operation.replace(":", "_").replace("-", "_")
+        answer: Callable[..., Answer] = getattr(self, name)
+        return copy.deepcopy(answer(**parameters))
+
+    def sts_GetCallerIdentity(self) -> Answer:
+        return {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/operator"}
+
+    def ecs_DescribeServices(self, **_: Any) -> Answer:
+        return {"services": [self.service]}
+
+    def ecs_DescribeClusters(self, **_: Any) -> Answer:
+        return {"clusters": [{"clusterName": NAMES.cluster, "capacityProviders": ["FARGATE"]}]}
+
+    def ecs_ListTasks(self, desiredStatus: str, **_: Any) -> Answer:
+        tasks = self.running if desiredStatus == "RUNNING" else self.stopped
+        return {"taskArns": [item["taskArn"] for item in tasks]}
+
+    def ecs_DescribeTasks(self, tasks: list[str], **_: Any) -> Answer:
+        return {"tasks": [item for item in self.running + self.stopped if item["taskArn"] in tasks]}
+
+    def ecs_DescribeTaskDefinition(self, taskDefinition: str) -> Answer:
+        found = self.definitions.get(taskDefinition)
+        if found is None:
+            raise Absent("ecs:DescribeTaskDefinition", "ClientException", taskDefinition)
+        return {"taskDefinition": found}
+
+    def ecs_ListTaskDefinitions(self, **_: Any) -> Answer:
+        return {"taskDefinitionArns": []}
+
+    def elbv2_DescribeTargetGroups(self, **_: Any) -> Answer:
+        return {
+            "TargetGroups": [
+                {
+                    "TargetGroupArn": "tg",
+                    "TargetGroupName": "tg",
+                    "Port": 8080,
+                    "HealthCheckPort": "traffic-port",
+                }
+            ]
+        }
+
+    def elbv2_DescribeTargetHealth(self, **_: Any) -> Answer:
+        return {"TargetHealthDescriptions": self.target_health}
+
+    def ec2_DescribeSubnets(self, SubnetIds: list[str]) -> Answer:
+        return {"Subnets": [self.subnets[name] for name in SubnetIds]}
+
+    def ec2_DescribeSecurityGroups(self, **_: Any) -> Answer:
+        return {"SecurityGroups": list(self.groups.values())}
+
+    def ec2_DescribeRouteTables(self, **_: Any) -> Answer:
+        return {
+            "RouteTables": [
+                {
+                    "RouteTableId": name,
+                    "Associations": [{"SubnetId": subnet} for subnet in subnets],
+                    "Routes": routes,
+                }
+                for name, (subnets, routes) in self.routes.items()
+            ]
+        }
+
+    def ec2_DescribeNatGateways(self, **_: Any) -> Answer:
+        return {"NatGateways": [{"NatGatewayId": "nat", "State": self.nat_state}]}
+
+    def efs_DescribeFileSystems(self, **_: Any) -> Answer:
+        return {"FileSystems": [{"FileSystemId": "fs-1"}]}
+
+    def efs_DescribeMountTargets(self, **_: Any) -> Answer:
+        return {"MountTargets": self.mount_targets}
+
+    def efs_DescribeMountTargetSecurityGroups(self, **_: Any) -> Answer:
+        return {"SecurityGroups": [FILES]}
+
+    def dynamodb_DescribeTable(self, TableName: str) -> Answer:
+        if TableName not in self.tables:
+            raise Absent("dynamodb:DescribeTable", "ResourceNotFoundException", TableName)
+        return {
+            "Table": {
+                "TableStatus": self.tables[TableName],
+                "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+            }
+        }
+
+    def dynamodb_Scan(self, **_: Any) -> Answer:
+        return {"Items": [{"apiKeyId": {"S": "k1"}, "tenantId": {"S": "demo"}, "status": {"S": "active"}}]}
+
+    def dynamodb_Query(self, **_: Any) -> Answer:
+        return {"Items": self.jobs}
+
+    def iam_ListRolePolicies(self, **_: Any) -> Answer:
+        return {"PolicyNames": list(self.policies)}
+
+    def iam_GetRolePolicy(self, PolicyName: str, **_: Any) -> Answer:
+        return {"PolicyDocument": self.policies[PolicyName]}
+
+    def iam_ListAttachedRolePolicies(self, **_: Any) -> Answer:
+        return {"AttachedPolicies": []}
+
+    def secretsmanager_ListSecrets(self, **_: Any) -> Answer:
+        return {"SecretList": list(self.secrets.values())}
+
+    def service_quotas_GetServiceQuota(self, **_: Any) -> Answer:
+        return {"Quota": {"Value": self.quota}}
+
+    def logs_FilterLogEvents(self, logGroupName: str, **_: Any) -> Answer:
+        lines = self.log.get(logGroupName, [])
+        return {"events": [{"message": line, "timestamp": 1, "logStreamName": "a/b/t1"} for line in lines]}
+
+    def cloudwatch_GetMetricData(self, **_: Any) -> Answer:
+        return {
+            "MetricDataResults": [
+                {
+                    "Id": name,
+                    "Values": values,
+                    "Timestamps": [NOW + timedelta(minutes=n) for n in range(len(values))],
+                }
+                for name, values in self.series.items()
+            ]
+        }
+
+    def add_job(self, status: str = "FAILED", **attributes: Any) -> str:
+        """A job two minutes old (the n-th a millisecond younger than the one before). Returns its id."""
+        created = NOW - timedelta(minutes=2) + timedelta(milliseconds=len(self.jobs))
+        identity = ulid_at(created)
+        values = {"tenantId": "demo", "dispatchId": identity, "agent": "claude", "status": status,
+                  "createdAt": created.isoformat()} | attributes  # fmt: skip
+        self.jobs.append({name: attribute(value) for name, value in values.items()})
+        return identity
+
+
+def attribute(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {"M": {name: attribute(item) for name, item in value.items()}}
+    if isinstance(value, int | float):
+        return {"N": str(value)}
+    return {"S": value}
+
+
+def definition(
+    name: str,
+    revision: int,
+    container: str,
+    cpu: int,
+    memory: int,
+    environment: dict[str, str],
+    secrets: dict[str, str],
+) -> Answer:
+    return {
+        "taskDefinitionArn": arn("ecs", f"task-definition/{name}:{revision}"),
+        "family": name,
+        "revision": revision,
+        "status": "ACTIVE",
+        "cpu": str(cpu),
+        "memory": str(memory),
+        "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}",
+        "containerDefinitions": [
+            {
+                "name": container,
+                "image": "image",
+                "environment": [{"name": key, "value": value} for key, value in environment.items()],
+                "secrets": [{"name": key, "valueFrom": value} for key, value in secrets.items()],
+                "portMappings": [{"containerPort": 8080}],
+            }
+        ],
+    }
+
+
+def task(name: str, status: str, task_definition: str, *, lived: float = 600, **main: Any) -> Answer:
+    started = NOW - timedelta(seconds=lived + 60)
+    made: Answer = {
+        "taskArn": arn("ecs", f"task/{NAMES.cluster}/{name}"),
+        "taskDefinitionArn": task_definition,
+        "lastStatus": status,
+        "startedAt": started,
+        "cpu": "512",
+        "containers": [
+            {"name": "control-plane", **{key: main[key] for key in ("exitCode", "reason") if key in main}}
+        ],
+    }
+    if status == "STOPPED":
+        made["stoppedAt"] = started + timedelta(seconds=lived)
+        made["stoppedReason"] = main.get("stoppedReason", "Essential container in task exited")
+    return made
+
+
+def target_health(state: str, description: str = "") -> Answer:
+    return {
+        "Target": {"Id": "10.0.128.9", "Port": 8080},
+        "TargetHealth": {"State": state, "Description": description},
+    }
+
+
+def group(
+    identifier: str, name: str, *, ingress: list[Answer] | None = None, egress: list[Answer] | None = None
+) -> Answer:
+    return {
+        "GroupId": identifier,
+        "GroupName": name,
+        "IpPermissions": ingress or [],
+        "IpPermissionsEgress": egress or [],
+    }
+
+
+def peer(port: int, identifier: str) -> Answer:
+    return {
+        "IpProtocol": "tcp",
+        "FromPort": port,
+        "ToPort": port,
+        "UserIdGroupPairs": [{"GroupId": identifier}],
+    }
+
+
+def world_rule(port: int) -> Answer:
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+def mount_target(zone: str, subnet: str) -> Answer:
+    return {
+        "MountTargetId": f"fsmt-{zone}",
+        "SubnetId": subnet,
+        "AvailabilityZoneName": f"us-east-1{zone}",
+        "LifeCycleState": "available",
+        "IpAddress": "10.0.128.7",
+    }
+
+
+def allow(action: str, resource: str) -> Answer:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}],
+    }
