@@ -8,29 +8,35 @@ sys.path[:] = [str(Path(__file__).resolve().parents[1])] + [
     entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent
 ]
 
-import pulumi  # noqa: E402
-import pulumi_aws as aws  # noqa: E402
-from pulumi import ResourceOptions  # noqa: E402
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions
 
-from infra import control_plane_policies as may  # noqa: E402
-from infra.account import Account  # noqa: E402
-from infra.agent_task import AgentTask, AgentTaskArgs  # noqa: E402
-from infra.bucket import BucketArgs, PrivateBucket  # noqa: E402
-from infra.cluster import Cluster, ClusterArgs  # noqa: E402
-from infra.control_plane import ControlPlane, ControlPlaneArgs  # noqa: E402
-from infra.firewall import HTTP, Firewall, FirewallArgs  # noqa: E402
-from infra.load_balancer import LoadBalancer, LoadBalancerArgs  # noqa: E402
-from infra.network import Network, NetworkArgs  # noqa: E402
-from infra.queues import Queues, QueuesArgs  # noqa: E402
-from infra.registry import Registry, RegistryArgs  # noqa: E402
-from infra.settings import Settings  # noqa: E402
-from infra.tables import Tables, TablesArgs  # noqa: E402
-from infra.vault import Vault, VaultArgs  # noqa: E402
-from infra.workspaces import Workspaces, WorkspacesArgs  # noqa: E402
-from outpost.agents import AGENTS  # noqa: E402
-from outpost.names import CONTROL_PLANE_FAMILY, CONTROL_PLANE_PORT, SERVICE, Names, family  # noqa: E402
+from infra import control_plane_policies as may
+from infra.account import Account
+from infra.agent_task import AgentTask, AgentTaskArgs
+from infra.bucket import BucketArgs, PrivateBucket, log_writers
+from infra.cluster import Cluster, ClusterArgs
+from infra.control_plane import ControlPlane, ControlPlaneArgs
+from infra.deployer import Deployer, DeployerArgs
+from infra.endpoints import Endpoints, EndpointsArgs
+from infra.firewall import HTTP, HTTPS, Firewall, FirewallArgs
+from infra.flow_logs import FlowLogs, FlowLogsArgs
+from infra.key import EncryptionKey, EncryptionKeyArgs
+from infra.load_balancer import LoadBalancer, LoadBalancerArgs
+from infra.network import Network, NetworkArgs
+from infra.queues import Queues, QueuesArgs
+from infra.registry import Registry, RegistryArgs
+from infra.settings import Settings
+from infra.table_scaling import Capacity
+from infra.tables import Tables, TablesArgs
+from infra.vault import Vault, VaultArgs
+from infra.workspaces import Workspaces, WorkspacesArgs
+from outpost.agents import AGENTS
+from outpost.names import CONTROL_PLANE_FAMILY, CONTROL_PLANE_PORT, SERVICE, Names, family
 
 ARTIFACT_DAYS = 90
+ACCESS_LOG_DAYS = 90
 
 settings = Settings.of_stack()
 names = Names(settings.stack, settings.bucket_suffix)
@@ -44,6 +50,9 @@ provider = aws.Provider(
 )
 opts = ResourceOptions(providers=[provider])
 account = Account.of(provider, settings.region)
+protect = settings.deletion_protection
+key = EncryptionKey("key", EncryptionKeyArgs(names=names, account=account, protect=protect), opts)
+data_key = key.arn if settings.customer_managed_key else None
 
 network = Network(
     "network",
@@ -62,23 +71,68 @@ firewall = Firewall(
     FirewallArgs(
         names=names,
         vpc_id=network.vpc_id,
-        public_ports=[HTTP],
+        public_ports=[HTTP, HTTPS] if settings.certificate_arn else [HTTP],
         worker_egress_ports=settings.worker_egress_ports,
     ),
     opts,
 )
+if settings.interface_endpoints:
+    Endpoints(
+        "endpoints",
+        EndpointsArgs(
+            names=names,
+            region=settings.region,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.private_subnet_ids,
+            callers={"control-plane": firewall.control_plane, "worker": firewall.worker},
+        ),
+        opts,
+    )
+if settings.flow_logs:
+    FlowLogs(
+        "flow-logs",
+        FlowLogsArgs(
+            names=names,
+            account=account,
+            vpc_id=network.vpc_id,
+            retention_days=settings.log_retention_days,
+            key_arn=data_key,
+        ),
+        opts,
+    )
 registry = Registry(
-    "registry",
-    RegistryArgs(tag=settings.image_tag, force_delete=not settings.deletion_protection),
-    opts,
+    "registry", RegistryArgs(tag=settings.image_tag, force_delete=not protect, key_arn=data_key), opts
 )
-tables = Tables("tables", TablesArgs(names=names, protect=settings.deletion_protection), opts)
+capacity = (
+    Capacity(minimum=settings.table_capacity_minimum, maximum=settings.table_capacity_maximum)
+    if settings.table_capacity == "provisioned"
+    else None
+)
+tables = Tables("tables", TablesArgs(names=names, protect=protect, capacity=capacity, key_arn=data_key), opts)
+access_logs = (
+    PrivateBucket(
+        "access-logs",
+        BucketArgs(
+            bucket_name=names.logs_bucket,
+            protect=protect,
+            expire_days=ACCESS_LOG_DAYS,
+            allow=log_writers(account),
+            # Without a key: load balancers write to buckets with S3's own encryption only.
+        ),
+        opts,
+    )
+    if settings.access_logs
+    else None
+)
+log_bucket = access_logs.bucket_name if access_logs else None
 artifacts = PrivateBucket(
     "artifacts",
     BucketArgs(
         bucket_name=names.artifacts_bucket,
-        protect=settings.deletion_protection,
+        protect=protect,
         expire_days=ARTIFACT_DAYS,
+        key_arn=data_key,
+        log_bucket=log_bucket,
     ),
     opts,
 )
@@ -90,13 +144,14 @@ workspaces = Workspaces(
         subnet_ids=network.private_subnet_ids,
         security_group_id=firewall.file_system,
         tenants=settings.persistent_tenants,
-        protect=settings.deletion_protection,
+        protect=protect,
+        key_arn=data_key,
     ),
     opts,
 )
-vault = Vault("vault", VaultArgs(recovery_days=30 if settings.deletion_protection else 0), opts)
+vault = Vault("vault", VaultArgs(recovery_days=30 if protect else 0, key_arn=data_key), opts)
 cluster = Cluster("cluster", ClusterArgs(names=names, vpc_id=network.vpc_id), opts)
-queues = Queues("queues", QueuesArgs(names=names, cluster_arn=cluster.arn), opts)
+queues = Queues("queues", QueuesArgs(names=names, cluster_arn=cluster.arn, key_arn=data_key), opts)
 load_balancer = LoadBalancer(
     "load-balancer",
     LoadBalancerArgs(
@@ -104,9 +159,14 @@ load_balancer = LoadBalancer(
         vpc_id=network.vpc_id,
         subnet_ids=network.public_subnet_ids,
         security_group_id=firewall.load_balancer,
-        protect=settings.deletion_protection,
+        protect=protect,
+        certificate_arn=settings.certificate_arn,
+        domain=settings.domain_name,
+        zone_id=settings.hosted_zone_id,
+        log_bucket=log_bucket,
     ),
-    opts,
+    # The load balancer proves that it may write its logs when it is made.
+    ResourceOptions.merge(opts, ResourceOptions(depends_on=[access_logs] if access_logs else [])),
 )
 control_url = f"http://{cluster.control_plane_host}:{CONTROL_PLANE_PORT}"
 agents = [
@@ -124,6 +184,7 @@ agents = [
             log_retention_days=settings.log_retention_days,
             file_system_id=workspaces.file_system_id,
             tenants=workspaces.mounts,
+            key_arn=data_key,
         ),
         opts,
     )
@@ -146,6 +207,7 @@ control_plane = ControlPlane(
         replicas_maximum=settings.replicas_maximum,
         log_retention_days=settings.log_retention_days,
         token_key_arn=vault.worker_token_key,
+        key_arn=data_key,
         policies={
             "s3-access": may.artifacts(artifacts.arn),
             "dynamodb-access": may.tables(tables.arns),
@@ -162,6 +224,7 @@ control_plane = ControlPlane(
             ),
             "log-access": may.agents_logs([agent.log_group_arn for agent in agents]),
             "secret-access": may.secrets(list(vault.agents.values()), vault.github),
+            **({"key-access": may.key(data_key, settings.region)} if data_key is not None else {}),
         },
         environment={
             **tables.environment(),
@@ -178,8 +241,16 @@ control_plane = ControlPlane(
     after=[load_balancer.listener],
 )
 
-pulumi.export("apiUrl", load_balancer.url)
-pulumi.export("clusterName", cluster.cluster_name)
-pulumi.export("serviceName", control_plane.service_name)
+pulumi.export("url", load_balancer.url)
+pulumi.export("cluster", cluster.cluster_name)
+pulumi.export("service", control_plane.service_name)
 pulumi.export("artifactsBucket", artifacts.bucket_name)
 pulumi.export("repositories", {name: r.repository_url for name, r in registry.repositories.items()})
+if settings.github_repository:
+    deployer = Deployer(
+        "deployer",
+        DeployerArgs(names=names, account=account, repository=settings.github_repository),
+        opts,
+    )
+    pulumi.export("deployRoleArn", deployer.deploy_role_arn)
+    pulumi.export("previewRoleArn", deployer.preview_role_arn)

@@ -17,6 +17,7 @@ from outpost.worker_protocol import AGENT, CONTROL_URL
 STOP_TIMEOUT = 120  # seconds to save what there is; Fargate's longest
 WORKSPACE = "workspace"
 WORKSPACE_PATH = "/workspace"
+WORKSPACE_VARIABLE = "OUTPOST_WORKSPACE_DIR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +97,10 @@ class AgentTask(ComponentResource):
 
     def _container(self, *, persistent: bool) -> dict[str, object]:
         args = self._args
+        environment = {AGENT: str(args.spec.agent), CONTROL_URL: args.control_url}
         more: dict[str, object] = {}
         if persistent:
+            environment[WORKSPACE_VARIABLE] = WORKSPACE_PATH
             more["mountPoints"] = [
                 {"sourceVolume": WORKSPACE, "containerPath": WORKSPACE_PATH, "readOnly": False}
             ]
@@ -107,7 +110,7 @@ class AgentTask(ComponentResource):
             log_group=self._log_group_name,
             region=args.account.region,
             stop_timeout=STOP_TIMEOUT,
-            environment={AGENT: str(args.spec.agent), CONTROL_URL: args.control_url},
+            environment=environment,
             secrets={args.spec.key_variable: args.secret_arn},
             **more,
         )

@@ -1,21 +1,31 @@
-"""The artifacts bucket: private, versioned, encrypted, TLS only."""
+"""Buckets: private, versioned, encrypted, TLS only."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi_aws as aws
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
-from infra.policies import policy, tls_only
+from infra.account import Account
+from infra.policies import Statement, policy, tls_only
+
+S3_LOG_PREFIX = "s3/"
 
 
 @dataclass(frozen=True, kw_only=True)
 class BucketArgs:
-    """`expire_days` is how long objects are kept; without a `key_arn` S3's own key encrypts."""
+    """`expire_days` is how long objects are kept; without a `key_arn` S3's own key encrypts.
+
+    `allow` gives the statements, from the bucket's ARN, that let in more than the account's own roles;
+    `log_bucket` is where its access log goes.
+    """
 
     bucket_name: str
     protect: bool
     expire_days: int
     key_arn: Input[str] | None = None
+    allow: Callable[[Output[str]], Sequence[Statement]] = lambda arn: ()
+    log_bucket: Input[str] | None = None
 
 
 class PrivateBucket(ComponentResource):
@@ -56,15 +66,50 @@ class PrivateBucket(ComponentResource):
         )
         _encrypt(name, bucket, args.key_arn, child)
         _expire(name, bucket, args.expire_days, child)
+        if args.log_bucket is not None:
+            aws.s3.BucketLogging(
+                name,
+                bucket=bucket.id,
+                target_bucket=args.log_bucket,
+                target_prefix=f"{S3_LOG_PREFIX}{args.bucket_name}/",
+                opts=child,
+            )
+        tls = tls_only(bucket.arn, Output.concat(bucket.arn, "/*"), service="s3")
         aws.s3.BucketPolicy(
             name,
             bucket=bucket.id,
-            policy=policy(tls_only(bucket.arn, Output.concat(bucket.arn, "/*"), service="s3")),
+            policy=policy(tls, *args.allow(bucket.arn)),
             # S3 refuses two configuration changes of one bucket at a time (OperationAborted).
             opts=ResourceOptions(parent=self, depends_on=[block]),
         )
         self.bucket_name, self.arn = bucket.bucket, bucket.arn
         self.register_outputs({"bucket_name": self.bucket_name})
+
+
+def log_writers(account: Account) -> Callable[[Output[str]], Sequence[Statement]]:
+    """Let the account's load balancers and buckets write their access logs."""
+
+    def statements(arn: Output[str]) -> Sequence[Statement]:
+        return (
+            Statement(
+                sid="LoadBalancers",
+                actions=["s3:PutObject"],
+                resources=[Output.concat(arn, "/AWSLogs/", account.id, "/*")],
+                principals={"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+                conditions={
+                    "ArnLike": {"aws:SourceArn": account.arn("elasticloadbalancing", "loadbalancer/*")}
+                },
+            ),
+            Statement(
+                sid="Buckets",
+                actions=["s3:PutObject"],
+                resources=[Output.concat(arn, "/", S3_LOG_PREFIX, "*")],
+                principals={"Service": "logging.s3.amazonaws.com"},
+                conditions={"StringEquals": {"aws:SourceAccount": account.id}},
+            ),
+        )
+
+    return statements
 
 
 def _encrypt(name: str, bucket: aws.s3.Bucket, key_arn: Input[str] | None, child: ResourceOptions) -> None:

@@ -129,6 +129,16 @@ def secrets(agents: Sequence[Input[str]], github: Input[str]) -> list[Statement]
     ]
 
 
-def key(key_arn: Input[str]) -> list[Statement]:
-    """Use the stack's key, for what is encrypted with it."""
-    return [Statement(sid="Use", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key_arn])]
+def key(key_arn: Input[str], region: str) -> list[Statement]:
+    """Use the stack's key, through the services whose data it encrypts."""
+    services = [
+        f"{service}.{region}.amazonaws.com" for service in ("dynamodb", "s3", "secretsmanager", "sqs")
+    ]
+    return [
+        Statement(
+            sid="Use",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=[key_arn],
+            conditions={"StringEquals": {"kms:ViaService": services}},
+        )
+    ]

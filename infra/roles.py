@@ -72,7 +72,8 @@ def execution(
         Statement(sid="Secret", actions=["secretsmanager:GetSecretValue"], resources=[secret_arn]),
     ]
     if key_arn is not None:
-        statements.append(Statement(sid="Decrypt", actions=["kms:Decrypt"], resources=[key_arn]))
+        # Secrets only: ECR and CloudWatch Logs use grants of their own.
+        statements.append(Statement(sid="DecryptSecret", actions=["kms:Decrypt"], resources=[key_arn]))
     return statements
 
 

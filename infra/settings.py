@@ -63,10 +63,40 @@ class Settings:
         "one",
         "One NAT gateway for all zones (cheap), or one in each (a zone's loss stops only that zone).",
     )
+    interface_endpoints: bool = setting(
+        Flag(),
+        False,
+        "Reach AWS's APIs by private endpoints in each zone rather than by NAT.",
+    )
+    flow_logs: bool = setting(
+        Flag(),
+        False,
+        "Keep a record of the VPC's connections in CloudWatch Logs.",
+    )
     worker_egress_ports: tuple[int, ...] = setting(
         Numbers(1, 65535),
         (443,),
         "TCP ports that agents may reach on the internet.",
+    )
+    domain_name: str = setting(
+        Text(r"([a-z0-9-]+\.)+[a-z]{2,}|", "a domain name, or empty"),
+        "",
+        "Name that clients call the API by; needs `certificateArn`.",
+    )
+    certificate_arn: str = setting(
+        Text(r"arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]+|", "an ACM certificate's ARN, or empty"),
+        "",
+        "Certificate of `domainName`; with it the API is HTTPS only and HTTP redirects.",
+    )
+    hosted_zone_id: str = setting(
+        Text(r"Z[A-Z0-9]{1,31}|", "a Route 53 hosted zone id, or empty"),
+        "",
+        "Public zone in which `domainName` is made to point at the load balancer; empty: do it elsewhere.",
+    )
+    access_logs: bool = setting(
+        Flag(),
+        False,
+        "Keep the access logs of the load balancer and of the artifacts bucket in a bucket of their own.",
     )
     architecture: str = setting(
         Choice("X86_64", "ARM64"),
@@ -98,6 +128,21 @@ class Settings:
         30,
         "How long CloudWatch keeps logs.",
     )
+    table_capacity: str = setting(
+        Choice("on-demand", "provisioned"),
+        "on-demand",
+        "Pay for each request, or for provisioned capacity with auto-scaling (cheaper under steady load).",
+    )
+    table_capacity_minimum: int = setting(
+        Number(1, 10_000),
+        5,
+        "Read and write units per second that a provisioned table, or index, never goes below.",
+    )
+    table_capacity_maximum: int = setting(
+        Number(1, 40_000),
+        1000,
+        "Read and write units per second that auto-scaling may go up to (AWS's default quota is 40,000).",
+    )
     persistent_tenants: tuple[str, ...] = setting(
         Texts(r"[A-Za-z0-9_-]{1,64}", "tenant ids", maximum=100),
         (),
@@ -108,6 +153,21 @@ class Settings:
         Text(r"(-[a-z0-9-]{0,30}[a-z0-9])?", "empty, or a hyphen and lower-case letters, digits, hyphens"),
         "",
         "Appended to bucket names, which are global to AWS.",
+    )
+    customer_managed_key: bool = setting(
+        Flag(),
+        False,
+        "Encrypt data with a KMS key of the stack's own rather than with keys that AWS manages.",
+    )
+    alarm_email: str = setting(
+        Text(r"[^@\s]+@[^@\s]+\.[^@\s]+|", "an e-mail address, or empty"),
+        "",
+        "Who is told of alarms; AWS asks the address to confirm.",
+    )
+    github_repository: str = setting(
+        Text(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+|", "owner/name, or empty"),
+        "",
+        "Repository whose workflows may deploy this stack without long-lived keys.",
     )
     deletion_protection: bool = setting(
         Flag(),
@@ -121,23 +181,22 @@ class Settings:
         return [self.region + letter for letter in self.availability_zones]
 
     def __post_init__(self) -> None:
-        if self.replicas_maximum < self.replicas:
-            raise _invalid(
-                "replicasMaximum", str(self.replicas_maximum), f"{self.replicas} (replicas) or more"
-            )
-        prefix = self.private_subnet_prefix
-        zones = len(self.availability_zones)
-        # The upper half of the VPC is for the private subnets (infra/network.py).
-        if 2 ** (prefix - 17) < zones:
-            raise _invalid(
-                "privateSubnetPrefix",
-                str(prefix),
-                f"at least {17 + (zones - 1).bit_length()} for {zones} zones",
-            )
+        """Raise `OutpostError` (`invalid-setting`) for settings that do not go together."""
         try:
             ipaddress.IPv4Network(self.vpc_cidr)
         except ValueError as error:
             raise _invalid("vpcCidr", self.vpc_cidr, "an IPv4 network, such as 10.0.0.0/16") from error
+        if self.replicas_maximum < self.replicas:
+            raise _invalid(
+                "replicasMaximum", str(self.replicas_maximum), f"at least replicas, {self.replicas}"
+            )
+        if self.table_capacity_maximum < self.table_capacity_minimum:
+            least = f"at least tableCapacityMinimum, {self.table_capacity_minimum}"
+            raise _invalid("tableCapacityMaximum", str(self.table_capacity_maximum), least)
+        if bool(self.certificate_arn) != bool(self.domain_name):
+            raise _invalid("certificateArn", self.certificate_arn, "set together with domainName, or neither")
+        if self.hosted_zone_id and not self.domain_name:
+            raise _invalid("hostedZoneId", self.hosted_zone_id, "set together with domainName")
 
     @classmethod
     def of_stack(cls) -> "Settings":

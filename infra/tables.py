@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi_aws as aws
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
+from infra.table_scaling import Capacity, scale
 from outpost.names import Names
 
 STRING, NUMBER = "S", "N"
@@ -71,10 +72,14 @@ WORKSPACES = Schema(hash_key="tenantId", range_key="workspaceId")
 
 @dataclass(frozen=True, kw_only=True)
 class TablesArgs:
-    """`protect` refuses deletion, by AWS and by Pulumi. Without a `key_arn` DynamoDB's own key encrypts."""
+    """`protect` refuses deletion, by AWS and by Pulumi. Without a `key_arn` DynamoDB's own key encrypts.
+
+    Without a `capacity` the tables are on demand.
+    """
 
     names: Names
     protect: bool
+    capacity: Capacity | None = None
     key_arn: Input[str] | None = None
 
 
@@ -110,35 +115,54 @@ class Tables(ComponentResource):
         }
 
     def _table(self, name: str, table_name: str, schema: Schema) -> aws.dynamodb.Table:
-        return aws.dynamodb.Table(
+        args = self._args
+        units = args.capacity.minimum if args.capacity else None
+        table = aws.dynamodb.Table(
             name,
             name=table_name,
-            billing_mode="PAY_PER_REQUEST",
+            billing_mode="PROVISIONED" if args.capacity else "PAY_PER_REQUEST",
+            read_capacity=units,
+            write_capacity=units,
             hash_key=schema.hash_key,
             range_key=schema.range_key,
             attributes=[
                 aws.dynamodb.TableAttributeArgs(name=key, type=kind)
                 for key, kind in schema.attributes().items()
             ],
-            global_secondary_indexes=[
-                aws.dynamodb.TableGlobalSecondaryIndexArgs(
-                    name=index.name,
-                    key_schemas=[
-                        aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=key, key_type=kind)
-                        for key, kind in index.key_roles()
-                    ],
-                    projection_type=index.projection,
-                )
-                for index in schema.indexes
-            ]
-            or None,
+            global_secondary_indexes=[_index(index, units) for index in schema.indexes] or None,
             ttl=aws.dynamodb.TableTtlArgs(attribute_name=TTL_ATTRIBUTE, enabled=True),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(
-                enabled=True, kms_key_arn=self._args.key_arn
+                enabled=True, kms_key_arn=args.key_arn
             )
-            if self._args.key_arn is not None
+            if args.key_arn is not None
             else None,
-            deletion_protection_enabled=self._args.protect,
-            opts=self._child,
+            deletion_protection_enabled=args.protect,
+            opts=ResourceOptions.merge(self._child, ResourceOptions(ignore_changes=_scaled(schema, args))),
         )
+        if args.capacity:
+            indexes = [index.name for index in schema.indexes]
+            scale(name, table, indexes, args.capacity, ResourceOptions(parent=self))
+        return table
+
+
+def _index(index: Index, units: int | None) -> aws.dynamodb.TableGlobalSecondaryIndexArgs:
+    return aws.dynamodb.TableGlobalSecondaryIndexArgs(
+        name=index.name,
+        key_schemas=[
+            aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(attribute_name=key, key_type=kind)
+            for key, kind in index.key_roles()
+        ],
+        projection_type=index.projection,
+        read_capacity=units,
+        write_capacity=units,
+    )
+
+
+def _scaled(schema: Schema, args: TablesArgs) -> list[str]:
+    """The inputs that are auto-scaling's once a provisioned table exists."""
+    if not args.capacity:
+        return []
+    units = ("readCapacity", "writeCapacity")
+    places = range(len(schema.indexes))
+    return [*units, *(f"globalSecondaryIndexes[{place}].{unit}" for place in places for unit in units)]

@@ -87,6 +87,11 @@ class Names:
         return f"outpost-artifacts-{self.stack}{self.bucket_suffix}"
 
     @property
+    def logs_bucket(self) -> str:
+        """Where the load balancer's and the artifacts bucket's access logs go."""
+        return f"outpost-logs-{self.stack}{self.bucket_suffix}"
+
+    @property
     def launch_queue(self) -> str:
         return f"outpost-launch-{self.stack}"
 
@@ -126,6 +131,26 @@ class Names:
     @property
     def file_system_security_group(self) -> str:
         return f"outpost-efs-{self.stack}"
+
+    @property
+    def endpoint_security_group(self) -> str:
+        return f"outpost-endpoints-{self.stack}"
+
+    @property
+    def flow_log_group(self) -> str:
+        return f"/vpc/outpost-{self.stack}"
+
+    @property
+    def alarm_topic(self) -> str:
+        return f"outpost-alarms-{self.stack}"
+
+    @property
+    def dashboard(self) -> str:
+        return f"outpost-{self.stack}"
+
+    @property
+    def key_alias(self) -> str:
+        return f"alias/outpost-{self.stack}"
 
     @property
     def file_system(self) -> str:
