@@ -5,6 +5,7 @@ Tasks that belong to one part are declared in `tasks_*.py` next to this file onc
 
 from invoke import Collection, Context, Exit, task
 
+from infra.tasks import cost
 from runbooks.tasks import diagnose, docs
 
 SOURCES = "outpost infra service worker runbooks local tests tasks.py"
@@ -46,4 +47,4 @@ def lock(c: Context) -> None:
     )
 
 
-namespace = Collection(lint, test, lock, diagnose, docs)
+namespace = Collection(lint, test, lock, diagnose, docs, cost)

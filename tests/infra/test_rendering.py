@@ -1,0 +1,27 @@
+"""A rendering is the program's own declaration, and fails when the program does."""
+
+import pytest
+
+from infra.rendering import Declared, render
+from outpost.errors import OutpostError
+
+
+def test_settings_change_what_is_declared() -> None:
+    declared = Declared.of_stack("dev", {"outpost:natGateways": "per-zone"})
+    assert len(declared.of("aws:ec2/natGateway:NatGateway")) == 2
+
+
+def test_references_are_resolved() -> None:
+    declared = Declared.of_stack("dev")
+    (service,) = declared.of("aws:ecs/service:Service")
+    assert declared.at(service.inputs["taskDefinition"]).inputs["family"] == "outpost-control-plane"
+
+
+def test_an_unknown_stack_is_named() -> None:
+    with pytest.raises(OutpostError, match=r"no Pulumi\.nowhere\.yaml"):
+        render("nowhere")
+
+
+def test_a_wrong_setting_is_named() -> None:
+    with pytest.raises(OutpostError, match="natGateways"):
+        render("dev", {"outpost:natGateways": "none"})
