@@ -1,1 +1,1 @@
-"""States, rules and decisions, without I/O."""
+"""What a dispatch is and what may happen to it: no I/O, no framework, no clock of its own."""

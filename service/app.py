@@ -1,0 +1,127 @@
+"""The composition root: settings in, a running application out."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from outpost import VERSION
+from service.application.assignments import Assignments
+from service.application.authentication import Authentication
+from service.application.dispatches import Dispatches
+from service.application.fleet import Fleet
+from service.application.following import Follower
+from service.application.key_management import KeyManagement
+from service.application.launching import Launcher
+from service.application.log_reading import LogReading
+from service.application.reconciling import Reconciler
+from service.aws.clients import Clients
+from service.aws.coordination import DynamoCoordination
+from service.aws.items import SHARDS
+from service.aws.jobs import DynamoJobs
+from service.aws.keys import DynamoKeys
+from service.aws.queues import SqsQueue
+from service.aws.stores import CloudWatchLogs, S3Artifacts, SecretsManager
+from service.aws.tasks import EcsTasks, evidence_of
+from service.domain.ports import Clock
+from service.domain.rates import RequestRates
+from service.domain.tokens import WorkerTokens
+from service.loops import Loops
+from service.middleware import Around
+from service.routers import dispatches, errors, fleet, keys, outputs, workers
+from service.services import Services
+from service.settings import Settings
+
+
+def build(settings: Settings, clients: Clients | None = None, clock: Clock = time.time) -> Services:
+    """Wire the use cases to AWS."""
+    clients = clients or Clients(settings.region)
+    dynamodb, sqs = clients.dynamodb(), clients.sqs()
+    jobs = DynamoJobs(dynamodb, settings.jobs_table)
+    key_store = DynamoKeys(dynamodb, settings.api_keys_table)
+    coordination = DynamoCoordination(dynamodb, settings.jobs_table)
+    launch_queue = SqsQueue(sqs, settings.launch_queue_url)
+    tasks = EcsTasks(clients.ecs(), settings.cluster, settings.worker_subnets, settings.worker_security_group)
+    artifacts = S3Artifacts(clients.s3(), settings.artifacts_bucket)
+    cloudwatch = CloudWatchLogs(clients.logs())
+    secrets = SecretsManager(clients.secretsmanager())
+    tokens = WorkerTokens(settings.worker_token_key)
+    lives = Dispatches(
+        store=jobs,
+        queue=launch_queue,
+        tasks=tasks,
+        policy=settings.policy,
+        limits=settings.limits,
+        clock=clock,
+    )
+    follower = Follower(
+        dispatches=lives,
+        queue=SqsQueue(sqs, settings.events_queue_url),
+        logs=cloudwatch,
+        evidence=evidence_of,
+    )
+    authentication = Authentication(keys=key_store, clock=clock)
+    return Services(
+        settings=settings,
+        clock=clock,
+        dispatches=lives,
+        launcher=Launcher(
+            dispatches=lives, queue=launch_queue, tasks=tasks, coordination=coordination, tokens=tokens
+        ),
+        follower=follower,
+        reconciler=Reconciler(dispatches=lives, tasks=tasks, shards=SHARDS, tail=follower.tail),
+        coordination=coordination,
+        authentication=authentication,
+        keys=KeyManagement(keys=key_store, authentication=authentication, clock=clock),
+        rates=RequestRates(),
+        fleet=Fleet(
+            definition_problem=tasks.definition_problem,
+            replicas=tasks.replicas,
+            depth=launch_queue.depth,
+            database=lambda: jobs.get("#health", "-"),
+            secrets=secrets,
+            clock=clock,
+        ),
+        logs=LogReading(logs=cloudwatch, artifacts=artifacts),
+        artifacts=artifacts,
+        assignments=Assignments(
+            dispatches=lives, artifacts=artifacts, secrets=secrets, local_region=settings.local_region
+        ),
+        tokens=tokens,
+    )
+
+
+def application(services: Services, loops: Loops | None = None) -> Around:
+    """The ASGI application; with `loops`, they run as long as it does."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if loops is not None:
+            loops.start()
+        yield
+        if loops is not None:
+            await run_in_threadpool(loops.stop)
+
+    app = FastAPI(
+        title="Outpost control plane",
+        version=VERSION,
+        description="Runs coding agents for many tenants.",
+        lifespan=lifespan,
+        redoc_url=None,
+        docs_url=None,
+    )
+    errors.install(app)
+    for routes in (fleet, dispatches, outputs, keys, workers):
+        app.include_router(routes.make(services))
+    make_schema = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = errors.describe(make_schema())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents replacing it
+    return Around(app)

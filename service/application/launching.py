@@ -1,0 +1,234 @@
+"""Launching: from the queue into a fair buffer, from there at AWS's rate into RunTask."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from outpost import failure, names, worker_protocol
+from outpost.dispatch import Status
+from service import log
+from service.application.dispatches import Dispatches, LaunchMessage, NotFoundError
+from service.domain.events import LaunchClaimed, Launched, LaunchRefused
+from service.domain.fairness import FairQueue, Position
+from service.domain.job import Job, Reason
+from service.domain.ports import (
+    Coordination,
+    LaunchRefusedError,
+    LaunchSpec,
+    Queue,
+    Received,
+    Tasks,
+    UnavailableError,
+)
+from service.domain.tokens import WorkerIdentity, WorkerTokens
+
+PER_SECOND = 20  # RunTask on Fargate, sustained, per account and region (burst 100)
+BUFFER = 5000  # dispatches held here so that each tenant gets its turn
+VISIBILITY = 60  # seconds for which a message stays ours; renewed while it is in the buffer
+RETRY_SECONDS = 5  # after a RunTask whose answer never came
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A dispatch in the buffer: its message, and the receipt that acknowledges it."""
+
+    message: LaunchMessage
+    receipt: str
+
+
+class Launcher:
+    """Claims attempts and runs their tasks. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        *,
+        dispatches: Dispatches,
+        queue: Queue,
+        tasks: Tasks,
+        coordination: Coordination,
+        tokens: WorkerTokens,
+        per_second: int = PER_SECOND,
+    ) -> None:
+        self._dispatches = dispatches
+        self._queue = queue
+        self._tasks = tasks
+        self._coordination = coordination
+        self._tokens = tokens
+        self._per_second = per_second
+        self._waiting: FairQueue[Waiting] = FairQueue()
+        self._in_flight: dict[str, Waiting] = {}
+        self._changed = threading.Condition()
+        self._permits = 0
+        self._permits_until = 0.0
+
+    # --- the buffer
+
+    def pull(self, wait: int) -> int:
+        """Receive up to 10 messages into the buffer; how many came. Does nothing while the buffer is full."""
+        with self._changed:
+            if len(self._waiting) >= BUFFER:
+                return 0
+        received = self._queue.receive(10, wait)
+        for message in received:
+            self.offer(message)
+        return len(received)
+
+    def offer(self, received: Received) -> None:
+        """Put one message into the buffer; what is no launch message is left for the dead-letter queue."""
+        try:
+            message = LaunchMessage.decode(received.body)
+        except ValueError as error:
+            log.warning("unreadable launch message", event="poison-message", error=str(error))
+            return
+        item = Waiting(message=message, receipt=received.receipt)
+        with self._changed:
+            twin = self._waiting.put(message.tenant_id, message.dispatch_id, item)
+            self._changed.notify()
+        if twin is not None and twin.receipt != item.receipt:
+            self._acknowledge(twin)
+
+    def position(self, tenant_id: str, dispatch_id: str) -> Position | None:
+        with self._changed:
+            return self._waiting.position(tenant_id, dispatch_id)
+
+    def backlog(self) -> int:
+        with self._changed:
+            return len(self._waiting)
+
+    def keep(self) -> None:
+        """Renew what is held, so that no other replica is given it meanwhile."""
+        with self._changed:
+            receipts = [item.receipt for item in (*self._waiting.items(), *self._in_flight.values())]
+        if receipts:
+            self._queue.extend(receipts, VISIBILITY)
+
+    def give_back(self) -> None:
+        """Return what is waiting to the queue, for the other replicas: this one is stopping."""
+        with self._changed:
+            items = self._waiting.items()
+            self._waiting = FairQueue()
+        if items:
+            self._queue.extend([item.receipt for item in items], 0)
+
+    # --- launching
+
+    def launch_next(self, wait: float, sleep: Callable[[float], object]) -> bool:
+        """Launch the dispatch whose turn it is; False if none came within `wait` seconds."""
+        with self._changed:
+            if not len(self._waiting):
+                self._changed.wait(wait)
+            if not len(self._waiting):
+                return False
+        if not self._permitted():
+            now = self._dispatches.clock()
+            sleep(max(0.01, 1 - now % 1))
+            return False
+        with self._changed:
+            item = self._waiting.take()
+            if item is None:
+                self._permits += 1
+                return False
+            self._in_flight[item.receipt] = item
+        try:
+            self.launch(item)
+        finally:
+            with self._changed:
+                self._in_flight.pop(item.receipt, None)
+        return True
+
+    def _permitted(self) -> bool:
+        """Take one launch of the account's rate. Asks for as many as are waiting, and keeps them a second."""
+        now = self._dispatches.clock()
+        with self._changed:
+            if now >= self._permits_until:
+                self._permits = 0
+            if self._permits == 0:
+                wanted = max(1, min(len(self._waiting), self._per_second))
+                self._permits = self._coordination.take_launches(wanted, self._per_second, now)
+                self._permits_until = now + 1
+            if self._permits == 0:
+                return False
+            self._permits -= 1
+            return True
+
+    def launch(self, item: Waiting) -> None:
+        """Claim the next attempt and run its task; also right when the message comes a second time."""
+        message = item.message
+        log.clear(tenantId=message.tenant_id, dispatchId=message.dispatch_id)
+        try:
+            claimed = self._dispatches.apply(
+                message.tenant_id,
+                message.dispatch_id,
+                LaunchClaimed(),
+                job=message.job() if message.fresh else None,
+            ).job
+            # A claimed attempt without a task is one whose launcher died: the same token gives the same task.
+            if claimed.status is Status.PROVISIONING and claimed.task_arn is None:
+                self._run(claimed)
+        except NotFoundError:
+            log.warning("launch message without a dispatch", event="orphan-message")
+        except UnavailableError as error:
+            log.warning("launch not certain; it is repeated", event="launch-repeated", error=str(error))
+            self._later(item)
+            return
+        self._acknowledge(item)
+
+    def _run(self, job: Job) -> None:
+        identity = (job.tenant_id, job.dispatch_id)
+        try:
+            arn = self._tasks.run(self._spec(job))
+        except LaunchRefusedError as error:
+            reason = refusal_reason(error)
+            log.warning("launch refused", event="launch-refused", code=error.code, reason=reason.code)
+            log.metric("LaunchRefused", agent=job.agent, reason=reason.code)
+            self._dispatches.apply(*identity, LaunchRefused(attempt=job.attempt, reason=reason))
+            return
+        decision = self._dispatches.apply(*identity, Launched(attempt=job.attempt, arn=arn), job=job)
+        log.info("task started", event="launched", taskArn=arn, attempt=job.attempt)
+        log.metric("DispatchLaunched", agent=job.agent)
+        if decision.job.attempt == 1:
+            waited = self._dispatches.clock() - job.created_at
+            log.metric("DispatchWaited", max(0.0, waited), "Seconds", agent=job.agent)
+
+    def _spec(self, job: Job) -> LaunchSpec:
+        family = names.family(job.agent)
+        if job.workspace == "persistent":
+            family = f"{family}-{job.tenant_id}"
+        identity = WorkerIdentity(job.tenant_id, job.dispatch_id, job.attempt)
+        return LaunchSpec(
+            family=family,
+            client_token=f"{job.dispatch_id}-{job.attempt}",
+            started_by=worker_protocol.started_by(job.tenant_id, job.dispatch_id, job.attempt),
+            environment={
+                worker_protocol.DISPATCH_ID: job.dispatch_id,
+                worker_protocol.ATTEMPT: str(job.attempt),
+                worker_protocol.TOKEN: self._tokens.issue(identity),
+            },
+            tags={"outpost:tenant": job.tenant_id, "outpost:dispatch": job.dispatch_id},
+        )
+
+    def _acknowledge(self, item: Waiting) -> None:
+        try:
+            self._queue.delete([item.receipt])
+        except UnavailableError as error:
+            log.warning("message not acknowledged; it comes again", event="ack-lost", error=str(error))
+
+    def _later(self, item: Waiting) -> None:
+        try:
+            self._queue.extend([item.receipt], RETRY_SECONDS)
+        except UnavailableError as error:
+            log.warning("message comes again at its time-out", event="extend-lost", error=str(error))
+
+
+def refusal_reason(error: LaunchRefusedError) -> Reason:
+    """What keeps a dispatch waiting, in the guide's terms where it has them."""
+    if "Throttling" in error.code:
+        return Reason(
+            code="launch-throttled", summary="AWS is throttling launches.", remedy="It is retried by itself."
+        )
+    found = failure.classify(failure.TaskEnd(stopped_reason=str(error)))
+    if found is None or not found.issue:
+        return Reason(
+            code="launch-refused", summary=f"ECS refused the launch: {error}", issue="dispatch-stuck-pending"
+        )
+    return Reason.of(found)

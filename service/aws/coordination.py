@@ -1,0 +1,82 @@
+"""What the replicas share: leases, and the account's rate of launches. Both are one conditional write."""
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from service.aws.errors import code_of, extra, translated
+from service.aws.items import decode_item, encode, shared_key
+from service.domain.times import DAY
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoCoordination:
+    """`Coordination` in the jobs table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client: Any = client
+        self._table = table
+
+    def _update(
+        self, key: dict[str, Any], update: str, condition: str, values: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The item after the update, or before it with `refused`."""
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#ttl": "ttl"},
+                ExpressionAttributeValues={name: encode(value) for name, value in values.items()},
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+            return decode_item(answer["Attributes"])
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return {"refused": True, **decode_item(extra(error, "Item") or {})}
+
+    def lease(self, name: str, owner: str, now: float, seconds: float) -> bool:
+        with translated("dynamodb"):
+            held = self._update(
+                shared_key("lease", name),
+                "SET holder = :owner, leasedUntil = :until, #ttl = :ttl",
+                "attribute_not_exists(holder) OR holder = :owner OR leasedUntil < :now",
+                {":owner": owner, ":until": now + seconds, ":now": now, ":ttl": int(now + DAY)},
+            )
+        return "refused" not in held
+
+    def take_launches(self, wanted: int, per_second: int, now: float) -> int:
+        second = int(now)
+        key = shared_key("launch-rate")
+        values = {":second": second, ":ttl": second + DAY}
+        with translated("dynamodb"):
+            wanted = min(wanted, per_second)
+            fresh = self._update(
+                key,
+                "SET inSecond = :second, launches = :n, #ttl = :ttl",
+                "attribute_not_exists(inSecond) OR inSecond < :second",
+                {**values, ":n": wanted},
+            )
+            if "refused" not in fresh:
+                return wanted
+            # This second has begun already; what is left of it is shared.
+            wanted = min(wanted, per_second - int(fresh.get("launches", per_second)))
+            if wanted <= 0:
+                return 0
+            taken = self._update(
+                key,
+                "SET #ttl = :ttl ADD launches :n",
+                "inSecond = :second AND launches <= :room",
+                {
+                    ":second": fresh["inSecond"],
+                    ":ttl": second + DAY,
+                    ":n": wanted,
+                    ":room": per_second - wanted,
+                },
+            )
+            return 0 if "refused" in taken else wanted

@@ -1,0 +1,136 @@
+"""Dispatches in DynamoDB. No scan anywhere; every write is conditional.
+
+Partition keys that start with `#` are not tenants': `#input#TENANT#ID` holds what the worker is to do,
+`#idempotency#TENANT#HASH` the answer to an idempotency key, `#counter#TENANT` what the tenant has active and
+had today.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from service.aws.acceptance import DynamoAcceptance
+from service.aws.errors import code_of, translated
+from service.aws.items import decode_item, difference, encode, job_key, job_of, shared_key
+from service.aws.pages import DynamoPages
+from service.aws.transactions import conflicts, reasons_of, repeated
+from service.domain.job import Inputs, Job
+from service.domain.ports import Acceptance, ConflictError, Filters, JobPage, UnavailableError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+BATCH = 100  # keys of one BatchGetItem
+
+
+class DynamoJobs:
+    """`JobStore` on the jobs table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client: Any = client
+        self._table = table
+        self._acceptance = DynamoAcceptance(client, table)
+        self._pages = DynamoPages(client, table)
+
+    def accept(self, acceptance: Acceptance) -> str | None:
+        return self._acceptance.accept(acceptance)
+
+    def page(self, tenant_id: str, filters: Filters, after: str | None, limit: int) -> JobPage:
+        return self._pages.page(tenant_id, filters, after, limit)
+
+    # --- reading
+
+    def get(self, tenant_id: str, dispatch_id: str) -> Job | None:
+        with translated("dynamodb"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=job_key(tenant_id, dispatch_id), ConsistentRead=True
+            )
+        item = answer.get("Item")
+        return job_of(item) if item and "status" in item else None
+
+    def inputs(self, tenant_id: str, dispatch_id: str) -> Inputs | None:
+        with translated("dynamodb"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=shared_key("input", tenant_id, dispatch_id), ConsistentRead=True
+            )
+        item = decode_item(answer.get("Item") or {})
+        return Inputs(task=item["task"], context=item.get("context")) if "task" in item else None
+
+    def get_many(self, ids: Iterable[tuple[str, str]]) -> list[Job]:
+        keys = [job_key(*each) for each in dict.fromkeys(ids)]
+        jobs: list[Job] = []
+        while keys:
+            batch, keys = keys[:BATCH], keys[BATCH:]
+            with translated("dynamodb"):
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": batch, "ConsistentRead": True}}
+                )
+            jobs += [job_of(item) for item in answer["Responses"].get(self._table, []) if "status" in item]
+            keys += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        return jobs
+
+    def due(self, shard: str, now: float, limit: int) -> list[tuple[str, str]]:
+        with translated("dynamodb"):
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName="deadline-index",
+                KeyConditionExpression="deadlineShard = :shard AND deadlineAt <= :now",
+                ExpressionAttributeValues={":shard": encode(shard), ":now": encode(now)},
+                Limit=limit,
+            )
+        return [(item["tenantId"]["S"], item["dispatchId"]["S"]) for item in answer["Items"]]
+
+    # --- writing
+
+    def save(self, old: Job, new: Job) -> None:
+        """One conditional update; with the end of a dispatch goes its place in the tenant's count."""
+        update = self._update(old, new)
+        try:
+            with translated("dynamodb"):
+                if old.active and new.status.terminal:
+                    repeated(lambda: self._end(update, new))
+                else:
+                    try:
+                        self._client.update_item(**update)
+                    except ClientError as error:
+                        if code_of(error) == "ConditionalCheckFailedException":
+                            raise ConflictError from error
+                        raise
+        except UnavailableError as error:
+            if error.code == "TransactionConflictException":
+                raise ConflictError from error
+            raise
+
+    def _update(self, old: Job, new: Job) -> dict[str, Any]:
+        sets, removes = difference(old, new)
+        names = {f"#{n}": name for n, name in enumerate([*sets, *removes])}
+        by_name = {name: alias for alias, name in names.items()}
+        expression = "SET " + ", ".join(f"{by_name[name]} = :{by_name[name][1:]}" for name in sets)
+        if removes:
+            expression += " REMOVE " + ", ".join(by_name[name] for name in removes)
+        return {
+            "TableName": self._table,
+            "Key": job_key(new.tenant_id, new.dispatch_id),
+            "UpdateExpression": expression,
+            "ConditionExpression": f"{by_name['version']} = :expected",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {f":{by_name[name][1:]}": value for name, value in sets.items()}
+            | {":expected": encode(old.version)},
+        }
+
+    def _end(self, update: dict[str, Any], job: Job) -> None:
+        release = {
+            "TableName": self._table,
+            "Key": shared_key("counter", job.tenant_id),
+            "UpdateExpression": "ADD active :less",
+            "ExpressionAttributeValues": {":less": encode(-1)},
+        }
+        try:
+            with conflicts():
+                self._client.transact_write_items(TransactItems=[{"Update": update}, {"Update": release}])
+        except ClientError as error:
+            codes = [reason.get("Code") for reason in reasons_of(error)]
+            if "ConditionalCheckFailed" in codes:
+                raise ConflictError from error
+            raise

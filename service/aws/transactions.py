@@ -1,0 +1,48 @@
+"""Transactions: told apart when another one is in the way, and repeated then."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from service.aws.errors import code_of, extra
+from service.domain.ports import UnavailableError
+
+TRIES = 12
+
+
+class TransactionConflictError(Exception):
+    """Another transaction holds one of the items."""
+
+
+def reasons_of(error: ClientError) -> list[dict[str, Any]]:
+    """Per item of the transaction, why it was cancelled."""
+    return list(extra(error, "CancellationReasons") or [])
+
+
+@contextmanager
+def conflicts() -> Iterator[None]:
+    """Raise `TransactionConflictError` for a transaction that only has to be repeated."""
+    try:
+        yield
+    except ClientError as error:
+        code = code_of(error)
+        if code in ("TransactionInProgressException", "TransactionConflictException") or (
+            code == "TransactionCanceledException"
+            and any(reason.get("Code") == "TransactionConflict" for reason in reasons_of(error))
+        ):
+            raise TransactionConflictError from error
+        raise
+
+
+def repeated(action: Callable[[], None]) -> None:
+    """Repeat while other transactions are in the way, with full jitter up to 0.4 s."""
+    for attempt in range(TRIES):
+        try:
+            return action()
+        except TransactionConflictError:
+            time.sleep(random.uniform(0, min(0.4, 0.01 * 2**attempt)))  # noqa: S311 - jitter
+    raise UnavailableError("dynamodb", "TransactionConflict")

@@ -1,0 +1,133 @@
+"""Around every request: an id, a bound on the body, one log line, and a problem for what nobody caught."""
+
+import re
+import time
+import traceback
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from ulid import ULID
+
+from service import log
+from service.problems import ProblemError, render
+
+MAX_BODY = 1024 * 1024  # a task and its context reach 400 KB in UTF-8
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+_QUIET = ("/health",)
+
+
+class _BodyTooLargeError(Exception):
+    pass
+
+
+class Around:
+    """The outermost ASGI layer."""
+
+    def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = self._clock()
+        request_id = _request_id(scope)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["headers"] = {"X-Request-Id": request_id}
+        log.clear(requestId=request_id)
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                extra = [(name.lower().encode(), value.encode()) for name, value in state["headers"].items()]
+                message["headers"] = [*message.get("headers", []), *extra]
+            await send(message)
+
+        try:
+            body = await _body(scope, receive)
+            if body is not None:
+                receive = _replay(body, receive)
+            await self._app(scope, receive, sending)
+        except _BodyTooLargeError:
+            problem = ProblemError(413, "body-too-large", f"The body is larger than {MAX_BODY} bytes.")
+            state["headers"]["Connection"] = "close"
+            await render(problem, request_id, scope["path"])(scope, receive, sending)
+        except Exception:  # noqa: BLE001 - the last resort: the client gets a problem, the log the traceback
+            log.exception(f"uncaught error\n{traceback.format_exc()}", event="uncaught-error")
+            if not status:
+                await render(internal(), request_id, scope["path"])(scope, receive, sending)
+        finally:
+            self._report(scope, status, begun)
+
+    def _report(self, scope: Scope, status: int, begun: float) -> None:
+        path = scope["path"]
+        fields = {
+            "event": "request",
+            "method": scope["method"],
+            "route": getattr(scope.get("route"), "path", path),
+            "status": status,
+            "durationMs": round((self._clock() - begun) * 1000, 1),
+        }
+        if path in _QUIET:
+            log.debug("request", **fields)
+        else:
+            log.info("request", **fields)
+
+
+def internal() -> ProblemError:
+    return ProblemError(
+        500, "internal-error", "Something went wrong here.", remedy="Tell the operator the requestId."
+    )
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return str(ULID())
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes | None:
+    """The whole body, up to the bound. curl's `-d` without a content type is taken as JSON too."""
+    if scope["method"] not in ("POST", "PUT", "PATCH", "DELETE"):
+        return None
+    headers = scope["headers"]
+    kind = b""
+    for name, value in headers:
+        if name == b"content-length" and (not value.isdigit() or int(value) > MAX_BODY):
+            raise _BodyTooLargeError
+        if name == b"content-type":
+            kind = value
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > MAX_BODY:
+            raise _BodyTooLargeError
+        if not message.get("more_body"):
+            break
+    if size and kind in (b"", b"application/x-www-form-urlencoded"):
+        others = [each for each in headers if each[0] != b"content-type"]
+        scope["headers"] = [*others, (b"content-type", b"application/json")]
+    return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

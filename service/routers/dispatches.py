@@ -1,0 +1,233 @@
+"""`/dispatch`: post, list, get, cancel."""
+
+import hashlib
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
+
+from outpost.agents import Agent
+from outpost.dispatch import Status
+from service.application.dispatches import NotFoundError
+from service.domain.events import CancelRequested
+from service.domain.job import Job
+from service.domain.keys import ApiKey, Scope
+from service.domain.ports import Filters
+from service.domain.requests import (
+    CONTEXT_LENGTH,
+    DEFAULT_TIMEOUT_SECONDS,
+    TASK_LENGTH,
+    TIMEOUT_SECONDS,
+    DispatchRequest,
+    branch_is_valid,
+    repository_is_valid,
+)
+from service.domain.times import from_iso
+from service.problems import ProblemError
+from service.routers import views
+from service.routers.access import caller
+from service.routers.errors import documented, threaded
+from service.services import Services
+
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_TAG = re.compile(r"[A-Za-z0-9_.:/=+@-]{1,64}")
+
+
+class DispatchBody(BaseModel):
+    """What to do, where and for how long. A field that is not known is an error, never dropped."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    agent: Annotated[Agent, Field(strict=False)]
+    task: Annotated[str, Field(min_length=1, max_length=TASK_LENGTH)]
+    repository: Annotated[str | None, Field(max_length=1024)] = None
+    repo: Annotated[str | None, Field(max_length=1024, description="The same as `repository`")] = None
+    branch: Annotated[str | None, Field(max_length=255)] = None
+    model: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")] = None
+    context: Annotated[str | None, Field(max_length=CONTEXT_LENGTH)] = None
+    timeoutSeconds: Annotated[int, Field(ge=TIMEOUT_SECONDS[0], le=TIMEOUT_SECONDS[1])] = (  # noqa: N815
+        DEFAULT_TIMEOUT_SECONDS
+    )
+    workspace: Literal["ephemeral", "persistent"] = "ephemeral"
+    tags: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=20)] = Field(
+        default_factory=dict
+    )
+
+    def request(self, *, local: bool) -> DispatchRequest:
+        """The validated request. Raises `ProblemError` for what a type cannot say."""
+        repository = self.repository if self.repository is not None else self.repo
+        if self.repository is not None and self.repo is not None and self.repository != self.repo:
+            raise _invalid("repo", "`repository` and `repo` differ; send one of them.")
+        if repository is not None and not repository_is_valid(repository, local=local):
+            raise _invalid("repository", "Not `owner/name` nor an https URL without credentials.")
+        if self.branch is not None and not branch_is_valid(self.branch):
+            raise _invalid("branch", "Not a branch name that git allows.")
+        if self.branch is not None and repository is None:
+            raise _invalid("branch", "A branch needs a repository.")
+        for field, text in (("task", self.task), ("context", self.context or "")):
+            if not storable(text):
+                raise _invalid(field, "Not valid Unicode: it contains half of a surrogate pair.")
+        if not self.task.strip():
+            raise _invalid("task", "The task is blank.")
+        if any(not _TAG.fullmatch(name) or not storable(value) for name, value in self.tags.items()):
+            raise _invalid("tags", "A tag's name has 1 to 64 letters, digits and _.:/=+@-.")
+        return DispatchRequest(
+            agent=self.agent,
+            task=self.task,
+            repository=repository,
+            branch=self.branch,
+            model=self.model,
+            context=self.context,
+            timeout_seconds=self.timeoutSeconds,
+            workspace=self.workspace,
+            tags=self.tags,
+        )
+
+
+def storable(text: str) -> bool:
+    """JSON can spell lone surrogates, which UTF-8, and so DynamoDB, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _invalid(field: str, message: str) -> ProblemError:
+    problem = f"body.{field}: {message}"
+    return ProblemError(
+        422, "invalid-request", problem, extra={"errors": [{"field": f"body.{field}", "message": message}]}
+    )
+
+
+def known_id(dispatch_id: str) -> str:
+    """The id in its one spelling. Raises `NotFoundError` for what cannot be one, without asking the table."""
+    if not _ULID.fullmatch(dispatch_id.upper()):
+        raise NotFoundError(dispatch_id)
+    return dispatch_id.upper()
+
+
+def _body_hash(body: DispatchBody) -> str:
+    return hashlib.sha256(json.dumps(body.model_dump(), sort_keys=True).encode()).hexdigest()
+
+
+def cursor_of(dispatch_id: str) -> str:
+    return urlsafe_b64encode(f"d:{dispatch_id}".encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str | None) -> str | None:
+    """The dispatch after which the page starts. Raises `ProblemError`."""
+    if cursor is None:
+        return None
+    try:
+        text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode()
+    except ValueError:
+        text = ""
+    if not text.startswith("d:") or not _ULID.fullmatch(text[2:]):
+        raise ProblemError(422, "invalid-cursor", "This is not a cursor that was given out here.")
+    return text[2:]
+
+
+def moment(name: str, text: str | None) -> float | None:
+    """Epoch seconds of a query parameter. Raises `ProblemError`."""
+    try:
+        return None if text is None else from_iso(text)
+    except (ValueError, OverflowError):
+        raise ProblemError(422, "invalid-request", f"query.{name}: not an ISO 8601 time") from None
+
+
+def make(services: Services) -> APIRouter:
+    router = APIRouter(prefix="/dispatch", tags=["dispatches"])
+    may_dispatch = Depends(caller(services, Scope.DISPATCH))
+    may_see = Depends(caller(services, Scope.STATUS))
+    may_cancel = Depends(caller(services, Scope.CANCEL))
+
+    def show(job: Job) -> dict[str, object]:
+        waiting = job.status is Status.PENDING
+        return views.dispatch(
+            job, services.launcher.position(job.tenant_id, job.dispatch_id) if waiting else None
+        )
+
+    @router.post(
+        "",
+        status_code=202,
+        response_model=views.DispatchView,
+        responses=documented(400, 401, 403, 413, 422, 429, 503),
+    )
+    async def post(
+        body: DispatchBody,
+        key: Annotated[ApiKey, may_dispatch],
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    ) -> JSONResponse:
+        """Accept a dispatch. With the same `Idempotency-Key` and body it is accepted once, for 24 hours."""
+        request = body.request(local=services.settings.local_region)
+        job, replayed = await threaded(
+            lambda: services.dispatches.accept(
+                request, key, idempotency_key=idempotency_key, body_hash=_body_hash(body)
+            )
+        )
+        headers = {"Location": f"/dispatch/{job.dispatch_id}"}
+        if replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return JSONResponse(show(job), status_code=202, headers=headers)
+
+    @router.get("", response_model=views.DispatchList, responses=documented(401, 403, 422, 429, 503))
+    async def listing(
+        key: Annotated[ApiKey, may_see],
+        status: Status | None = None,
+        agent: Agent | None = None,
+        created_after: Annotated[str | None, Query(alias="createdAfter", max_length=64)] = None,
+        created_before: Annotated[str | None, Query(alias="createdBefore", max_length=64)] = None,
+        tag: Annotated[
+            str | None, Query(pattern=r"^[^=]{1,64}=.{0,256}$", description="`name=value`")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        cursor: Annotated[str | None, Query(max_length=128)] = None,
+    ) -> JSONResponse:
+        """The tenant's dispatches, newest first. A page may be short; only a missing cursor is the end."""
+        name, equals, value = (tag or "").partition("=")
+        filters = Filters(
+            status=status,
+            agent=agent,
+            created_after=moment("createdAfter", created_after),
+            created_before=moment("createdBefore", created_before),
+            tag=(name, value) if equals else None,
+        )
+        after = place_of(cursor)
+        page = await threaded(lambda: services.dispatches.store.page(key.tenant_id, filters, after, limit))
+        body: dict[str, object] = {"dispatches": [show(job) for job in page.jobs]}
+        if page.last is not None:
+            body["cursor"] = cursor_of(page.last)
+        return JSONResponse(body)
+
+    @router.get(
+        "/{dispatch_id}", response_model=views.DispatchView, responses=documented(401, 403, 404, 429, 503)
+    )
+    async def get(dispatch_id: str, key: Annotated[ApiKey, may_see]) -> JSONResponse:
+        """One dispatch: one read, none once it has ended and been seen."""
+        job = services.dispatches.cached(key.tenant_id, dispatch_id)
+        if job is None:
+            job = await threaded(lambda: services.dispatches.get(key.tenant_id, known_id(dispatch_id)))
+        return JSONResponse(show(job))
+
+    @router.delete(
+        "/{dispatch_id}",
+        status_code=202,
+        response_model=views.DispatchView,
+        responses=documented(401, 403, 404, 409, 429, 503),
+    )
+    async def cancel(dispatch_id: str, key: Annotated[ApiKey, may_cancel]) -> JSONResponse:
+        """Cancel. It is CANCELLED once its container is proven gone, CANCELLING until then."""
+        event = CancelRequested(reason=f"by key {key.api_key_id}")
+        decision = await threaded(
+            lambda: services.dispatches.apply(key.tenant_id, known_id(dispatch_id), event)
+        )
+        if decision.refusal is not None:
+            raise ProblemError(409, decision.refusal.code, f"The dispatch has ended ({decision.job.status}).")
+        return JSONResponse(show(decision.job), status_code=202)
+
+    return router

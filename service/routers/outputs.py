@@ -1,0 +1,106 @@
+"""What a dispatch leaves: its log and its artifacts."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
+from outpost.dispatch import Status
+from outpost.names import MANIFEST
+from service.application.log_reading import shown
+from service.domain.job import Job
+from service.domain.keys import ApiKey, Scope
+from service.routers.access import caller
+from service.routers.dispatches import known_id
+from service.routers.errors import documented, threaded
+from service.services import Services
+
+
+class LineView(BaseModel):
+    """One line of the log."""
+
+    time: str
+    level: str
+    stream: str
+    message: str
+
+
+class LogView(BaseModel):
+    """Lines, oldest first; read on with `cursor` until `complete`."""
+
+    lines: list[LineView]
+    status: Status
+    complete: bool
+    cursor: str | None = None
+
+
+class ArtifactView(BaseModel):
+    """A file and a URL to get it, good for 15 minutes. `size` in bytes, `sha256` in hex."""
+
+    name: str
+    url: str
+    size: int | None = None
+    sha256: str | None = None
+
+
+class ArtifactList(BaseModel):
+    """What the worker saved; nothing as long as it runs."""
+
+    artifacts: list[ArtifactView]
+
+
+def make(services: Services) -> APIRouter:
+    router = APIRouter(prefix="/dispatch/{dispatch_id}", tags=["dispatches"])
+    may_see = Depends(caller(services, Scope.STATUS))
+
+    def recorded(job: Job) -> list[dict[str, Any]]:
+        """The artifacts of the job, or those of the manifest that a stopped worker still saved."""
+        if job.artifacts or not job.status.terminal or job.task_arn is None:
+            return [dict(each) for each in job.artifacts]
+        data = services.artifacts.read(f"{job.dispatch_id}/{MANIFEST}", limit=64 * 1024)
+        try:
+            files = json.loads(data or b"{}").get("files", [])
+            return [each for each in files if isinstance(each.get("name"), str) and "/" not in each["name"]]
+        except (ValueError, AttributeError):
+            return []
+
+    @router.get("/logs", response_model=LogView, responses=documented(401, 403, 404, 422, 429, 503))
+    async def logs(
+        dispatch_id: str,
+        key: Annotated[ApiKey, may_see],
+        cursor: Annotated[str | None, Query(max_length=1024)] = None,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    ) -> JSONResponse:
+        """The log from the cursor on; also after CloudWatch has dropped it."""
+
+        def read() -> dict[str, Any]:
+            job = services.dispatches.get(key.tenant_id, known_id(dispatch_id))
+            page = services.logs.page(job, cursor, limit)
+            body: dict[str, Any] = {
+                "lines": [shown(line) for line in page.lines],
+                "status": job.status,
+                "complete": page.complete,
+            }
+            return body if page.cursor is None else body | {"cursor": page.cursor}
+
+        return JSONResponse(await threaded(read))
+
+    @router.get("/artifacts", response_model=ArtifactList, responses=documented(401, 403, 404, 429, 503))
+    async def artifacts(dispatch_id: str, key: Annotated[ApiKey, may_see]) -> JSONResponse:
+        """Download URLs of what the dispatch left."""
+
+        def read() -> list[dict[str, Any]]:
+            job = services.dispatches.get(key.tenant_id, known_id(dispatch_id))
+            return [
+                {
+                    **{name: each[name] for name in ("name", "size", "sha256") if name in each},
+                    "url": services.artifacts.download_url(f"{job.dispatch_id}/{each['name']}"),
+                }
+                for each in recorded(job)
+            ]
+
+        return JSONResponse({"artifacts": await threaded(read)})
+
+    return router

@@ -1,0 +1,128 @@
+"""The workers' routes. The token says which attempt of which dispatch is calling; the body never does."""
+
+from base64 import b64encode
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import JSONResponse
+
+from outpost import worker_protocol
+from outpost.names import ARTIFACTS, MANIFEST
+from service.application.assignments import UploadRequest
+from service.domain.tokens import WorkerIdentity
+from service.problems import ProblemError
+from service.routers.access import worker
+from service.routers.errors import threaded
+from service.services import Services
+
+MAX_UPLOAD = 5 * 1024**3  # S3: one PUT
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class File(BaseModel):
+    """A file to upload: `size` in bytes, `sha256` in hex."""
+
+    name: Name
+    size: Annotated[int, Field(ge=0, le=MAX_UPLOAD)]
+    sha256: Sha256
+    contentType: Annotated[str, Field(pattern=r"^[\w.+/;= -]{1,100}$")] = "application/octet-stream"  # noqa: N815
+
+
+class Uploads(BaseModel):
+    """The files that the worker wants to leave."""
+
+    files: Annotated[list[File], Field(max_length=20)]
+
+
+class Cause(BaseModel):
+    """Why it failed, in the guide's terms."""
+
+    issue: Annotated[str, Field(max_length=100)] = ""
+    cause: Annotated[str, Field(max_length=100)] = ""
+    summary: Annotated[str, Field(max_length=4000)] = ""
+    remedy: Annotated[str, Field(max_length=4000)] = ""
+
+
+class Changes(BaseModel):
+    """The size of the patch."""
+
+    files: Annotated[int, Field(ge=0)] = 0
+    insertions: Annotated[int, Field(ge=0)] = 0
+    deletions: Annotated[int, Field(ge=0)] = 0
+
+
+class Artifact(BaseModel):
+    """A file that was uploaded."""
+
+    name: Name
+    size: Annotated[int, Field(ge=0)]
+    sha256: Sha256
+
+
+class Result(BaseModel):
+    """How the agent ended. More may be sent than is kept."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    exitCode: Annotated[int, Field(ge=0, le=255)]  # noqa: N815 - the protocol's spelling
+    reason: Cause | None = None
+    summary: Annotated[str | None, Field(max_length=10_000)] = None
+    changes: Changes | None = None
+    artifacts: Annotated[list[Artifact], Field(max_length=20)] = Field(default_factory=list)
+
+
+def _hex_to_base64(digest: str) -> str:
+    return b64encode(bytes.fromhex(digest)).decode()
+
+
+def make(services: Services) -> APIRouter:
+    router = APIRouter(tags=["workers"], include_in_schema=False)
+    identity = Depends(worker(services))
+
+    @router.post(worker_protocol.CLAIM_ROUTE)
+    async def claim(caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
+        """What this attempt is to do; from now on the dispatch is RUNNING."""
+        assignment = await threaded(lambda: services.assignments.claim(caller))
+        return JSONResponse(assignment, headers={"Cache-Control": "no-store"})
+
+    @router.post(worker_protocol.UPLOADS_ROUTE)
+    async def uploads(body: Uploads, caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
+        """A presigned PUT for each file, below this dispatch's own prefix."""
+        unknown = [file.name for file in body.files if file.name not in (*ARTIFACTS, MANIFEST)]
+        if unknown:
+            raise ProblemError(422, "unknown-artifact", f"{unknown[0]} is not an artifact's name.")
+        files = [
+            UploadRequest(
+                name=file.name,
+                size=file.size,
+                sha256=_hex_to_base64(file.sha256),
+                content_type=file.contentType,
+            )
+            for file in body.files
+        ]
+        made: list[dict[str, Any]] = await threaded(lambda: services.assignments.uploads(caller, files))
+        return JSONResponse({"uploads": made}, headers={"Cache-Control": "no-store"})
+
+    @router.post(worker_protocol.RESULT_ROUTE)
+    async def result(body: Result, caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
+        """The end of the attempt, and so of the dispatch."""
+        job = await threaded(
+            lambda: services.assignments.finish(
+                caller,
+                exit_code=body.exitCode,
+                reason=body.reason.model_dump() if body.reason else None,
+                summary=body.summary,
+                changes=body.changes.model_dump() if body.changes else None,
+                artifacts=[each.model_dump() for each in body.artifacts],
+            )
+        )
+        return JSONResponse({"status": job.status})
+
+    @router.post("/worker/heartbeat")
+    async def heartbeat(caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
+        """Whether to go on."""
+        return JSONResponse({"cancel": await threaded(lambda: services.assignments.heartbeat(caller))})
+
+    return router

@@ -1,0 +1,38 @@
+"""Everything the routes and the loops use, made once by the composition root and handed to them."""
+
+from dataclasses import dataclass
+
+from service.application.assignments import Assignments
+from service.application.authentication import Authentication
+from service.application.dispatches import Dispatches
+from service.application.fleet import Fleet
+from service.application.following import Follower
+from service.application.key_management import KeyManagement
+from service.application.launching import Launcher
+from service.application.log_reading import LogReading
+from service.application.reconciling import Reconciler
+from service.domain.ports import Artifacts, Clock, Coordination
+from service.domain.rates import RequestRates
+from service.domain.tokens import WorkerTokens
+from service.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The use cases of one process."""
+
+    settings: Settings
+    clock: Clock
+    dispatches: Dispatches
+    launcher: Launcher
+    follower: Follower
+    reconciler: Reconciler
+    coordination: Coordination
+    authentication: Authentication
+    keys: KeyManagement
+    rates: RequestRates
+    fleet: Fleet
+    logs: LogReading
+    artifacts: Artifacts
+    assignments: Assignments
+    tokens: WorkerTokens
