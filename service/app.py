@@ -87,9 +87,7 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         ),
         logs=LogReading(logs=cloudwatch, artifacts=artifacts),
         artifacts=artifacts,
-        assignments=Assignments(
-            dispatches=lives, artifacts=artifacts, secrets=secrets, local_region=settings.local_region
-        ),
+        assignments=Assignments(dispatches=lives, artifacts=artifacts, secrets=secrets),
         tokens=tokens,
     )
 

@@ -10,10 +10,11 @@ import sys
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 NAMESPACE = "Outpost"
-_context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default={})
+_context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default=MappingProxyType({}))
 _logger = logging.getLogger("outpost")
 _metrics = logging.getLogger("outpost.metrics")
 

@@ -35,8 +35,8 @@ class Settings:
     log_level: str = "info"
     github_api_url: str = "https://api.github.com"
     local_region: bool = False
-    limits: Limits = Limits()
-    policy: Policy = Policy()
+    limits: Limits = field(default_factory=Limits)
+    policy: Policy = field(default_factory=Policy)
 
 
 def _missing(name: str) -> OutpostError:

@@ -39,13 +39,10 @@ class UploadRequest:
 class Assignments:
     """The worker routes' use cases. Each is fenced by the attempt that the token was issued for."""
 
-    def __init__(
-        self, *, dispatches: Dispatches, artifacts: Artifacts, secrets: Secrets, local_region: bool
-    ) -> None:
+    def __init__(self, *, dispatches: Dispatches, artifacts: Artifacts, secrets: Secrets) -> None:
         self._dispatches = dispatches
         self._artifacts = artifacts
         self._secrets = secrets
-        self._local_region = local_region
 
     def claim(self, worker: WorkerIdentity) -> dict[str, Any]:
         """Make the dispatch RUNNING and tell what is to be done. The same answer when asked again.
@@ -73,7 +70,7 @@ class Assignments:
             "deadlineAt": started + job.timeout_seconds,
             "workspace": job.workspace,
             "gitToken": git_token,
-            "rehearsal": "rehearsal" if self._local_region else None,
+            "rehearsal": None,
         }
 
     def uploads(self, worker: WorkerIdentity, files: Sequence[UploadRequest]) -> list[dict[str, Any]]:
@@ -150,7 +147,7 @@ class Assignments:
             return Reason.of(found) if found else None
         issue, cause = reported.get("issue", ""), reported.get("cause", "")
         return Reason(
-            code=cause or (found.code if found else "reported"),
+            code=reported.get("code") or cause or (found.code if found else "reported"),
             summary=reported.get("summary", ""),
             remedy=reported.get("remedy", "") or (found.remedy if found else ""),
             issue=issue,

@@ -58,7 +58,7 @@ class Reconciler:
             log.metric("Reconciled", before=job.status, after=decision.job.status)
 
     def _views(self, jobs: list[Job]) -> dict[str, TaskView]:
-        """What ECS says about the jobs' tasks, by dispatch id; without an ARN, a task is found by its mark."""
+        """What ECS says about the jobs' tasks, by dispatch id; without an ARN, found by its mark."""
         arns: dict[str, str] = {}
         views: dict[str, TaskView] = {}
         try:

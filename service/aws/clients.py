@@ -20,8 +20,10 @@ LONG_POLL = 10  # seconds; SQS allows 20, but a stopping task waits for its poll
 class Clients:
     """One client per service, made when first asked for; each is safe to share between threads."""
 
-    def __init__(self, region: str, session: Session | None = None) -> None:
+    def __init__(self, region: str, session: Session | None = None, endpoint: str | None = None) -> None:
+        """`endpoint` replaces AWS's; without it AWS_ENDPOINT_URL and the profile decide, as in any SDK."""
         self._region = region
+        self._endpoint = endpoint
         self._session = session or Session()
 
     def _make(self, service: str, **config: Any) -> Any:
@@ -39,6 +41,7 @@ class Clients:
         return self._session.create_client(
             service,
             region_name=self._region,
+            endpoint_url=self._endpoint,
             config=Config(**{**settings, **config}),
         )
 

@@ -1,4 +1,4 @@
-"""What the use cases need of the world, as small protocols. The AWS adapters and the tests' fakes fit them."""
+"""What the use cases need of the world, as small protocols. Adapters and fakes fit them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -20,8 +20,8 @@ from service.domain.events import (
     Ended,
     Enqueue,
     Event,
-    Launched,
     LaunchClaimed,
+    Launched,
     LaunchRefused,
     Refusal,
     Seen,
@@ -189,8 +189,8 @@ def _never_claimed(
     """The task is gone and its worker never asked for its assignment, so nothing it did can be repeated."""
     reason = Reason.of(why) if why else LOST
     failures = job.start_failures + 1
-    lost = why is None or facts["exit_code"] == WorkerExit.COMPLETED
-    if (lost or why is not None and why.may_relaunch) and failures < policy.max_start_failures:
+    # A container that ended well without a claim is as good as one that was lost.
+    if (why is None or why.may_relaunch) and failures < policy.max_start_failures:
         return _wait(
             job, reason, now, policy, start_failures=failures, stopped_evidence=facts["stopped_evidence"]
         )
@@ -276,7 +276,7 @@ def _running_overdue(job: Job, event: DeadlinePassed, now: float, policy: Policy
     if now >= _time_limit(job, policy):
         reason = Reason(
             code="timeout",
-            summary=f"Still running {int(policy.timeout_grace)} s after its limit of {job.timeout_seconds} s.",
+            summary=f"Still running {int(policy.timeout_grace)} s past its limit of {job.timeout_seconds} s.",
             remedy="Break the task into smaller ones, or raise timeoutSeconds.",
             issue="agent-timeout",
         )

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from starlette.concurrency import run_in_threadpool
 
 from service import log
 from service.application.authentication import InvalidKeyError
 from service.domain.keys import ApiKey, Scope
 from service.domain.tokens import WorkerIdentity
 from service.problems import ProblemError
+from service.routers.errors import threaded
 from service.services import Services
 
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="`otp_` and 64 hex digits")
@@ -33,7 +33,7 @@ def caller(services: Services, *scopes: Scope) -> Caller:
                 raise InvalidKeyError("wrong-header")
             key = services.authentication.recall(presented)
             if key is None:
-                key = await run_in_threadpool(services.authentication.look_up, presented)
+                key = await threaded(lambda: services.authentication.look_up(presented))
         except InvalidKeyError as error:
             raise _unauthorized(request, error) from None
         services.authentication.count(key)

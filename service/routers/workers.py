@@ -39,6 +39,7 @@ class Uploads(BaseModel):
 class Cause(BaseModel):
     """Why it failed, in the guide's terms."""
 
+    code: Annotated[str, Field(max_length=100)] = ""
     issue: Annotated[str, Field(max_length=100)] = ""
     cause: Annotated[str, Field(max_length=100)] = ""
     summary: Annotated[str, Field(max_length=4000)] = ""

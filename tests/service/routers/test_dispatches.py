@@ -1,0 +1,154 @@
+"""The routes of dispatches, over HTTP, on the embedded AWS."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.service.harness import World
+
+BODY = {"agent": "claude", "task": "add a README", "repository": "acme/site", "branch": "main"}
+
+
+def post(http: TestClient, key: str, body: dict[str, object] | None = None, **headers: str):
+    return http.post("/dispatch", json=body or BODY, headers={"X-API-Key": key, **headers})
+
+
+def test_an_accepted_dispatch_is_durable_before_the_answer(world: World, http: TestClient) -> None:
+    key = world.key()
+    calls = world.calls_of(lambda: post(http, key))
+    warm = world.calls_of(lambda: post(http, key))
+    answer = post(http, key)
+    assert answer.status_code == 202
+    shown = answer.json()
+    assert shown["status"] == "PENDING"
+    assert answer.headers["Location"] == f"/dispatch/{shown['dispatchId']}"
+    # One read for the key; the first dispatch of a tenant's day learns that the day is new.
+    assert calls == ["Query", "TransactWriteItems", "TransactWriteItems", "SendMessage"]
+    assert warm == ["TransactWriteItems", "SendMessage"]
+
+
+def test_a_dispatch_is_one_read(world: World, http: TestClient) -> None:
+    key = world.key()
+    dispatch_id = post(http, key).json()["dispatchId"]
+    headers = {"Authorization": f"Bearer {key}"}
+    calls = world.calls_of(lambda: http.get(f"/dispatch/{dispatch_id}", headers=headers))
+    assert calls == ["GetItem"]
+    shown = http.get(f"/dispatch/{dispatch_id}", headers=headers).json()
+    assert shown["task"] == BODY["task"]
+    assert shown["branch"] == "main"
+
+
+def test_an_idempotency_key_makes_one_dispatch_of_a_hundred_parallel_posts(
+    world: World, http: TestClient
+) -> None:
+    key = world.key()
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: post(http, key, **{"Idempotency-Key": "once"}), range(100)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["dispatchId"] for answer in answers}) == 1
+    assert len(http.get("/dispatch", headers={"X-API-Key": key}).json()["dispatches"]) == 1
+    other = post(http, key, {**BODY, "task": "something else"}, **{"Idempotency-Key": "once"})
+    assert other.status_code == 422
+    assert other.json()["code"] == "idempotency-key-reused"
+
+
+def test_the_tenants_limit_is_exact_under_parallel_posts(world: World, http: TestClient) -> None:
+    key = world.key(maxActive=7)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: post(http, key), range(100)))
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [202] * 7 + [429] * 93
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.json()["code"] == "tenant-active-limit"
+    assert int(refused.headers["Retry-After"]) > 0
+    # A cancelled one makes room for exactly one more.
+    accepted = next(answer for answer in answers if answer.status_code == 202).json()["dispatchId"]
+    assert http.delete(f"/dispatch/{accepted}", headers={"X-API-Key": key}).json()["status"] == "CANCELLED"
+    assert [post(http, key).status_code for _ in range(2)] == [202, 429]
+
+
+def test_the_daily_limit_is_exact(world: World, http: TestClient) -> None:
+    key = world.key(maxPerDay=3)
+    answers = [post(http, key) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+    assert answers[-1].json()["code"] == "tenant-daily-limit"
+
+
+def test_cancelling_twice_is_one_cancel_and_an_ended_one_refuses(world: World, http: TestClient) -> None:
+    key = world.key()
+    dispatch_id = post(http, key).json()["dispatchId"]
+    first = http.delete(f"/dispatch/{dispatch_id}", headers={"X-API-Key": key})
+    second = http.delete(f"/dispatch/{dispatch_id}", headers={"X-API-Key": key})
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert second.json()["status"] == "CANCELLED"
+    assert second.json()["endedAt"] == first.json()["endedAt"]
+
+
+def test_the_list_loses_nothing_over_pages_and_filters(world: World, http: TestClient) -> None:
+    key = world.key()
+    made = [
+        post(http, key, {**BODY, "agent": agent, "tags": {"n": str(n)}}).json()["dispatchId"]
+        for n in range(6)
+        for agent in ("claude", "aider")
+    ]
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = http.get("/dispatch", params={"limit": 5, **cursor}, headers={"X-API-Key": key}).json()
+        found += [each["dispatchId"] for each in page["dispatches"]]
+        if "cursor" not in page:
+            break
+        cursor = {"cursor": page["cursor"]}
+    assert found == sorted(made, reverse=True)
+    aider = http.get("/dispatch", params={"agent": "aider", "tag": "n=3"}, headers={"X-API-Key": key}).json()
+    assert [each["agent"] for each in aider["dispatches"]] == ["aider"]
+    assert aider["dispatches"][0]["tags"] == {"n": "3"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"agent": "claude"}, "body.task"),
+        ({"agent": "nobody", "task": "x"}, "body.agent"),
+        ({"agent": "claude", "task": ""}, "body.task"),
+        ({"agent": "claude", "task": "x" * 50_001}, "body.task"),
+        ({"agent": "claude", "task": "x", "timeoutSeconds": 29}, "body.timeoutSeconds"),
+        ({"agent": "claude", "task": "x", "timeoutSeconds": "60"}, "body.timeoutSeconds"),
+        ({"agent": "claude", "task": "x", "repository": "https://u:p@github.com/a/b"}, "body.repository"),
+        ({"agent": "claude", "task": "x", "repository": "/etc"}, "body.repository"),
+        ({"agent": "claude", "task": "x", "repo": "a/b", "branch": "--upload-pack=x"}, "body.branch"),
+        ({"agent": "claude", "task": "x", "surprise": 1}, "body.surprise"),
+        ({"agent": "claude", "task": "\ud800"}, "body.task"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_named(
+    world: World, http: TestClient, body: dict[str, object], field: str
+) -> None:
+    answer = http.post(
+        "/dispatch",
+        content=json.dumps(body),
+        headers={"X-API-Key": world.key(), "Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert field in [each["field"] for each in answer.json()["errors"]]
+
+
+def test_a_task_of_50000_characters_in_any_script_reaches_the_table(world: World, http: TestClient) -> None:
+    task = "\U0001f680" * 50_000
+    answer = post(http, world.key(), {"agent": "claude", "task": task})
+    assert answer.status_code == 202
+    inputs = world.services.dispatches.store.inputs("acme", answer.json()["dispatchId"])
+    assert inputs is not None
+    assert inputs.task == task
+
+
+def test_the_guides_curl_needs_no_content_type(world: World, http: TestClient) -> None:
+    answer = http.post(
+        "/dispatch",
+        content='{"agent":"aider","task":"echo hello","timeoutSeconds":30}',
+        headers={"X-API-Key": world.key(), "Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.status_code == 202
