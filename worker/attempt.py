@@ -144,9 +144,10 @@ class Attempt:
             self._lay("context.md", assignment.context)
             prompt = f"{assignment.task}\n\n# Context\n\n{assignment.context}"
         if self._settings.rehearsal:
-            directive = f"\nrehearse: {assignment.rehearsal}" if assignment.rehearsal else ""
-            self._lay("prompt.md", prompt + directive)
+            self._lay("prompt.md", prompt)
             script = Path(__file__).with_name("rehearsal.py")
+            if not script.is_file():
+                raise OutpostError("no-rehearsal", "This image has no rehearsal: it calls real agents only.")
             return Invocation(
                 argv=(sys.executable, "-I", "-S", str(script), self._settings.agent, str(task / "prompt.md"))
             )

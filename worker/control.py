@@ -41,13 +41,12 @@ class Assignment:
     model: str | None
     task: str
     context: str | None
-    repository: str
+    repository: str | None  # None: work in an empty directory
     branch: str | None
     timeout_seconds: float
     deadline_at: float  # seconds since the epoch, by the control plane's clock
     persistent: bool
     git_token: str | None = field(repr=False)
-    rehearsal: str | None
 
     @classmethod
     def parse(cls, answer: Mapping[str, Any]) -> "Assignment":
@@ -59,13 +58,12 @@ class Assignment:
                 model=answer.get("model") or None,
                 task=str(answer["task"]),
                 context=answer.get("context") or None,
-                repository=str(answer["repository"]),
+                repository=answer.get("repository") or None,
                 branch=answer.get("branch") or None,
                 timeout_seconds=float(answer["timeoutSeconds"]),
                 deadline_at=float(answer["deadlineAt"]),
                 persistent=answer.get("workspace") == "persistent",
                 git_token=answer.get("gitToken") or None,
-                rehearsal=answer.get("rehearsal") or None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise OutpostError(

@@ -106,21 +106,26 @@ def prepared(
 
     Raises `OutpostError` for a repository that may not or cannot be had, `Interrupted` on time or stop.
     """
-    url = address(assignment.repository, local_region=settings.local_region)
     git.configure()
     with contextlib.ExitStack() as held:
-        if assignment.persistent:
-            repository = _kept(settings, url, git.identity)
-            held.enter_context(locked(repository.parent / "lock", limits, say))
-        else:
+        if assignment.repository is None:
             repository = directories.repository
-        say(f"cloning {url}" + (f" at {assignment.branch}" if assignment.branch else ""))
-        if (repository / ".git").exists():
-            _refresh(git, url, assignment, repository, directories.scratch, limits, say)
+            repository.mkdir()
+            give(repository, git.identity)
+            git.output(repository, "init", "--quiet")
+            say("no repository: working in an empty directory")
         else:
-            git.clone(
-                url, assignment.branch, repository, token=assignment.git_token, limits=limits, on_line=say
-            )
+            url = address(assignment.repository, local_region=settings.local_region)
+            repository = directories.repository
+            if assignment.persistent:
+                repository = _kept(settings, url, git.identity)
+                held.enter_context(locked(repository.parent / "lock", limits, say))
+            say(f"cloning {url}" + (f" at {assignment.branch}" if assignment.branch else ""))
+            if (repository / ".git").exists():
+                _refresh(git, url, assignment, repository, directories.scratch, limits, say)
+            else:
+                token = assignment.git_token
+                git.clone(url, assignment.branch, repository, token=token, limits=limits, on_line=say)
         commit = git.head(repository)
         if assignment.persistent:
             # What earlier dispatches left uncommitted is not this one's change.
