@@ -39,11 +39,15 @@ def test(c: Context, k: str = "", fast: bool = False) -> None:
 
 @task
 def lock(c: Context) -> None:
-    """Write requirements.lock anew from pyproject.toml (needs uv)."""
+    """Write the lock files anew: of this checkout and of the images (needs uv)."""
+    compile_ = "uv pip compile --generate-hashes --no-emit-index-url -q --custom-compile-command './inv lock'"
+    image = f"{compile_} --python-version 3.12 --python-platform linux"
     _run(
         c,
-        "uv pip compile pyproject.toml --all-extras --group dev -o requirements.lock --generate-hashes"
-        " --no-emit-index-url --python-version 3.11 --universal -q --custom-compile-command './inv lock'",
+        f"{compile_} --python-version 3.11 --universal --all-extras --group dev -o requirements.lock"
+        " pyproject.toml",
+        f"{image} --extra service -o images/service.lock pyproject.toml",
+        f"{image} -o images/aider/requirements.lock images/aider/requirements.in",
     )
 
 
