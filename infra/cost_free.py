@@ -51,5 +51,6 @@ FREE: dict[str, str] = {
     "aws:acm/certificate:Certificate": "public certificates are free",
     "aws:sqs/queue:Queue": "its requests are priced with the tasks that poll it",
     "aws:cloudwatch/logGroup:LogGroup": "its volume is priced with what writes to it",
+    "aws:route53/record:Record": "answers for aliases of load balancers are free",
     "random:index/randomPassword:RandomPassword": "made by Pulumi, not by AWS",
 }

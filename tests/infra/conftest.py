@@ -2,15 +2,15 @@
 
 import pytest
 
-from tests.infra.recording import Program
+from tests.infra.recording import Program, stack
 
 
 @pytest.fixture(scope="session", params=["dev", "prod"])
 def program(request: pytest.FixtureRequest) -> Program:
     """A stack as `pulumi up` sees it."""
-    return Program(request.param)
+    return stack(request.param)
 
 
 @pytest.fixture(scope="session")
 def dev() -> Program:
-    return Program("dev")
+    return stack("dev")

@@ -26,9 +26,10 @@ def test_an_issues_alarm_says_how_to_find_its_cause(signals: dict[str, str], iss
 
 def test_alarms_tell_the_encrypted_topic(program: Program) -> None:
     (topic,) = program.of("sns/topic:Topic").values()
-    assert topic.inputs["kmsMasterKeyId"].endswith(":key")
+    assert ":kms:" in topic.inputs["kmsMasterKeyId"]
     for name, alarm in program.of("cloudwatch/metricAlarm:MetricAlarm").items():
-        assert alarm.inputs["alarmActions"] == ["arn:aws:sns:us-east-1:123456789012:alarm-topic"], name
+        (action,) = alarm.inputs["alarmActions"]
+        assert action.endswith(topic.inputs["name"]), name
 
 
 def test_placeholders_are_filled(program: Program) -> None:
@@ -41,7 +42,8 @@ def test_an_event_alarm_listens_to_its_own_cluster_only(dev: Program) -> None:
     rules = dev.of("cloudwatch/eventRule:EventRule")
     for issue in [issue for issue, alarm in SEEN if isinstance(alarm, EventAlarm)]:
         pattern = rules[alarm_name("dev", issue)].document("eventPattern")
-        assert pattern["detail"]["clusterArn"] == ["arn:aws:ecs:us-east-1:123456789012:cluster"]
+        (cluster,) = pattern["detail"]["clusterArn"]
+        assert cluster.endswith("/outpost-dev")
 
 
 def test_the_dashboard_shows_every_alarm(dev: Program) -> None:

