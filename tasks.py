@@ -6,6 +6,7 @@ Tasks that belong to one part are declared in `tasks_*.py` next to this file onc
 from invoke import Collection, Context, Exit, task
 
 from infra.tasks import cost
+from local import tasks as local_tasks
 from runbooks.tasks import diagnose, docs
 
 SOURCES = "outpost infra service worker runbooks local tests tasks.py"
@@ -52,3 +53,4 @@ def lock(c: Context) -> None:
 
 
 namespace = Collection(lint, test, lock, diagnose, docs, cost)
+namespace.add_collection(local_tasks.namespace, name="local")

@@ -1,0 +1,1 @@
+"""The load balancer and the service discovery of the local region."""

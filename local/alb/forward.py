@@ -1,0 +1,170 @@
+"""One request through the load balancer: forwarded, streamed back, or answered as AWS answers errors."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from local.alb.targets import Target
+from local.aws.metrics import Dimensions, Metrics
+from local.fargate.addresses import Addresses
+
+CONNECT_TIMEOUT = (
+    10.0  # seconds (Elastic Load Balancing: HTTP 504, "within the connection timeout (10 seconds)")
+)
+IDLE_TIMEOUT = 60.0  # seconds, the load balancer's default
+HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"te", b"trailer", b"proxy-connection"}
+)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A load balancer, its target group, and the target chosen for one request."""
+
+    balancer: Any
+    group: Any
+    target: Target | None
+
+    @property
+    def dimensions(self) -> Dimensions:
+        return (
+            ("TargetGroup", self.group.arn.rsplit(":", 1)[-1]),
+            ("LoadBalancer", self.balancer.arn.split("loadbalancer/", 1)[-1]),
+        )
+
+    @property
+    def idle_timeout(self) -> float:
+        return float(self.balancer.attrs.get("idle_timeout.timeout_seconds") or IDLE_TIMEOUT)
+
+
+class Forwarder:
+    """An ASGI application. WebSocket upgrades are refused."""
+
+    def __init__(self, route: Callable[[], Route | None], addresses: Addresses, metrics: Metrics) -> None:
+        self._route = route
+        self._addresses = addresses
+        self._metrics = metrics
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30)
+        self._upstream = httpx.AsyncHTTPTransport(limits=limits, retries=0)
+
+    async def close(self) -> None:
+        await self._upstream.aclose()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        route = self._route()
+        if route is None or route.target is None:
+            await self._refuse(send, route, 503, "Service Temporarily Unavailable")
+            return
+        route.target.in_flight += 1
+        try:
+            await self._forward(scope, receive, send, route, route.target)
+        finally:
+            route.target.in_flight -= 1
+
+    async def _forward(
+        self, scope: Scope, receive: Receive, send: Send, route: Route, target: Target
+    ) -> None:
+        started = time.perf_counter()
+        self._count(route, "RequestCount", 1)
+        timeout = route.idle_timeout
+        request = httpx.Request(
+            scope["method"],
+            httpx.URL(
+                scheme="http",
+                host=self._addresses.of(target.address),
+                port=target.port,
+                raw_path=scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b""),
+            ),
+            headers=_forwarded(scope),
+            content=_body(scope, receive),
+            extensions={
+                "timeout": {"connect": CONNECT_TIMEOUT, "read": timeout, "write": timeout, "pool": None}
+            },
+        )
+        try:
+            answer = await self._upstream.handle_async_request(request)
+        except httpx.TimeoutException:
+            await self._refuse(send, route, 504, "Gateway Time-out")
+            return
+        except httpx.HTTPError:
+            await self._refuse(send, route, 502, "Bad Gateway")
+            return
+        self._count(route, "TargetResponseTime", time.perf_counter() - started, "Seconds")
+        self._count(route, f"HTTPCode_Target_{answer.status_code // 100}XX_Count", 1)
+        headers = [
+            (name.lower(), value) for name, value in answer.headers.raw if name.lower() not in HOP_BY_HOP
+        ]
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+        try:
+            async for chunk in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except httpx.HTTPError:
+            # The head has gone out already: the connection is cut, as on AWS.
+            raise ConnectionResetError("the target closed the connection") from None
+        finally:
+            await answer.aclose()
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _refuse(self, send: Send, route: Route | None, status: int, title: str) -> None:
+        if route:
+            balancer = route.dimensions[1:]
+            for name in ("HTTPCode_ELB_5XX_Count", f"HTTPCode_ELB_{status}_Count"):
+                self._metrics.record("AWS/ApplicationELB", name, balancer, 1, "Count")
+        page = (
+            f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n"
+            f"<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
+        ).encode()
+        headers = [
+            (b"server", b"awselb/2.0"),
+            (b"content-type", b"text/html"),
+            (b"content-length", str(len(page)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": page})
+
+    def _count(self, route: Route, name: str, value: float, unit: str = "Count") -> None:
+        for dimensions in (route.dimensions, route.dimensions[1:]):
+            self._metrics.record("AWS/ApplicationELB", name, dimensions, value, unit)
+
+
+def _forwarded(scope: Scope) -> list[tuple[bytes, bytes]]:
+    headers = [(name, value) for name, value in scope["headers"] if name not in HOP_BY_HOP]
+    client = (scope.get("client") or ("127.0.0.1", 0))[0].encode()
+    before = b", ".join(value for name, value in headers if name == b"x-forwarded-for")
+    replaced = {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port"}
+    headers = [(name, value) for name, value in headers if name not in replaced]
+    headers += [
+        (b"x-forwarded-for", before + b", " + client if before else client),
+        (b"x-forwarded-proto", b"http"),
+        (b"x-forwarded-port", str((scope.get("server") or ("", 80))[1]).encode()),
+    ]
+    if not any(name == b"x-amzn-trace-id" for name, _ in headers):
+        unique = uuid.uuid4().hex
+        headers.append((b"x-amzn-trace-id", f"Root=1-{int(time.time()):08x}-{unique[:24]}".encode()))
+    return headers
+
+
+def _body(scope: Scope, receive: Receive) -> AsyncIterator[bytes] | bytes:
+    names = {name for name, _ in scope["headers"]}
+    return _stream(receive) if names & {b"content-length", b"transfer-encoding"} else b""
+
+
+async def _stream(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise httpx.ReadError("the client went away")
+        if message.get("body"):
+            yield message["body"]
+        if not message.get("more_body"):
+            return

@@ -1,0 +1,1 @@
+"""The embedded AWS: moto behind a gateway that adds what moto does not do."""

@@ -1,0 +1,1 @@
+"""ECS tasks and services of the local region; clusters and task definitions are moto's."""

@@ -1,0 +1,1 @@
+"""Fargate of the local region: tasks as processes of this machine."""
