@@ -10,8 +10,8 @@ import json
 import runpy
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,21 @@ ACCOUNT = "123456789012"  # AWS's own example account
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """One resource: its type token, its name in the program, its inputs, and the outputs given to others."""
+    """One resource: its type token, its name in the program, its inputs, and the outputs given to others.
+
+    `urn` is the one that Pulumi would give it; `parent` and `dependencies` are URNs of others. Components are
+    rendered too, with `custom` false.
+    """
 
     type: str
     name: str
-    provider: str
-    inputs: Mapping[str, Any]
-    outputs: Mapping[str, Any]
+    urn: str = ""
+    parent: str = ""
+    provider: str = ""
+    dependencies: Sequence[str] = ()
+    custom: bool = True
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def service(self) -> str:
@@ -65,12 +73,16 @@ def render(stack: str, overrides: Mapping[str, str] | None = None) -> list[Rende
 
 
 class Declared:
-    """The rendering of a stack, by type and by ARN."""
+    """The rendering of a stack, by type and by ARN.
+
+    `resources` are those of providers; `everything` has the components and Pulumi's own as well.
+    """
 
     def __init__(self, stack: str, resources: Sequence[Rendered]) -> None:
         self.stack = stack
-        self.resources = resources
-        self._by_arn = {resource.outputs["arn"]: resource for resource in self.resources}
+        self.everything = resources
+        self.resources = [each for each in resources if each.custom and not each.type.startswith("pulumi:")]
+        self._by_arn = {each.outputs["arn"]: each for each in self.resources}
 
     @classmethod
     def of_stack(cls, stack: str, overrides: Mapping[str, str] | None = None) -> "Declared":
@@ -80,6 +92,19 @@ class Declared:
     def of(self, token: str) -> list[Rendered]:
         """The resources of a type, such as `aws:ecs/service:Service`, by name."""
         return [resource for resource in self.resources if resource.type == token]
+
+    def needed_by(self, tokens: Container[str]) -> list[str]:
+        """URNs of the resources of these types and of all that must exist before them."""
+        by_urn = {each.urn: each for each in self.everything}
+        wanted = [each.urn for each in self.resources if each.type in tokens]
+        found: set[str] = set()
+        while wanted:
+            urn = wanted.pop()
+            if urn in by_urn and urn not in found:
+                found.add(urn)
+                each = by_urn[urn]
+                wanted += [each.parent, each.provider, *each.dependencies]
+        return sorted(found)
 
     def at(self, arn: str) -> Rendered:
         """The resource with this ARN; `KeyError` when the program declares none."""
@@ -107,21 +132,13 @@ def run(stack: str, config: Mapping[str, str], *, preview: bool = False) -> list
     from pulumi.runtime import mocks
     from pulumi.runtime import stack as runtime
 
+    given: dict[tuple[str, str], tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
     resources: list[Rendered] = []
 
-    class Recorder(pulumi.runtime.Mocks):
+    class Answers(pulumi.runtime.Mocks):
         def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
             outputs = args.inputs if preview else _outputs(args.typ, args.name, args.inputs)
-            if args.custom and not args.typ.startswith("pulumi:"):
-                resources.append(
-                    Rendered(
-                        type=args.typ,
-                        name=args.name,
-                        provider=args.provider or "",
-                        inputs=_plain(args.inputs),
-                        outputs=_plain(outputs),
-                    )
-                )
+            given[args.typ, args.name] = args.inputs, outputs
             return outputs.get("id", ""), outputs
 
         def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
@@ -130,16 +147,41 @@ def run(stack: str, config: Mapping[str, str], *, preview: bool = False) -> list
                 return {"id": ACCOUNT, "accountId": ACCOUNT, "arn": arn, "userId": ""}
             raise OutpostError("unknown-call", f"The rendering does not know the function {args.token}.")
 
+    class Monitor(mocks.MockMonitor):
+        def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - Pulumi's name
+            response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+            inputs, outputs = given.get((request.type, request.name), ({}, {}))
+            resources.append(
+                Rendered(
+                    type=request.type,
+                    name=request.name,
+                    urn=_urn(response.urn),
+                    parent=_urn(request.parent),
+                    provider=_urn(request.provider.rpartition("::")[0]),
+                    dependencies=sorted(map(_urn, request.dependencies)),
+                    custom=request.custom,
+                    inputs=_plain(inputs),
+                    outputs=_plain(outputs),
+                )
+            )
+            return response
+
     def program() -> None:
         runpy.run_path(str(ROOT / "infra"), run_name="__main__")
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    mocks.set_mocks(Recorder(), project=PROJECT, stack=stack, preview=preview)
+    answers = Answers()
+    mocks.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=Monitor(answers))
     pulumi.runtime.set_all_config(dict(config))
     loop.run_until_complete(runtime.run_pulumi_func(program))
     loop.close()
     return sorted(resources, key=lambda resource: (resource.type, resource.name))
+
+
+def _urn(of_mocks: str) -> str:
+    """As Pulumi writes it: the type of the stack itself is not part of its resources' URNs."""
+    return of_mocks.replace("pulumi:pulumi:Stack$", "")
 
 
 def _outputs(token: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:

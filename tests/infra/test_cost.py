@@ -20,7 +20,7 @@ NOTHING = Assumptions()
 
 def resource(token: str, **inputs: object) -> Rendered:
     arn = f"arn:{token}:{inputs.get('family', 'it')}"
-    return Rendered(type=token, name="it", provider="", inputs=inputs, outputs={"arn": arn})
+    return Rendered(type=token, name="it", inputs=inputs, outputs={"arn": arn})
 
 
 def amounts(found: Iterable[Charge]) -> dict[str, float]:

@@ -25,3 +25,18 @@ def test_an_unknown_stack_is_named() -> None:
 def test_a_wrong_setting_is_named() -> None:
     with pytest.raises(OutpostError, match="natGateways"):
         render("dev", {"outpost:natGateways": "none"})
+
+
+def test_what_repositories_need_is_found_without_the_rest() -> None:
+    urns = Declared.of_stack("dev").needed_by({"aws:ecr/repository:Repository"})
+    types = {urn.split("::")[2].split("$")[-1] for urn in urns}
+    assert types == {
+        "aws:ecr/repository:Repository",
+        "outpost:images:Registry",
+        "pulumi:providers:aws",
+        "pulumi:pulumi:Stack",
+    }
+    assert (
+        "urn:pulumi:dev::outpost::outpost:images:Registry$aws:ecr/repository:Repository::outpost-claude"
+        in urns
+    )
