@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from outpost.agents import AGENTS, Agent
 from outpost.names import agent_secret
+from runbooks.agent_reasons import judgement, unresolved
 from runbooks.alarms import LogAlarm
 from runbooks.definitions import with_container
 from runbooks.looking import Absent
@@ -20,7 +21,7 @@ RUNBOOK = Runbook(
     symptoms=("Task status: STOPPED", "Exit code: 1", "Duration: < 10 seconds"),
     alarm=LogAlarm(
         log_group="/ecs/outpost-control-plane",
-        pattern='{ $.event = "dispatch-ended" && $.issue = "agent-fails-immediately" }',
+        pattern='{ $.event = "dispatch-ended" && $.status = "FAILED" }',
         threshold=3,
     ),
     severity=Severity.DISPATCHES,
@@ -40,14 +41,6 @@ def failed_dispatches(jobs: list[Job]) -> list[Evidence]:
         )
         for job in jobs[:3]
     ]
-
-
-def by_reason(region: Region, issue: str, cause: str, nothing: str) -> Judgement:
-    """Judge by the classified reasons of failed dispatches."""
-    jobs = region.dispatches.failed_for(issue, cause)
-    if not jobs:
-        return ok(nothing)
-    return fail(f"{len(jobs)} dispatch(es), last {jobs[0].id}: {jobs[0].reason}", *failed_dispatches(jobs))
 
 
 def _unwired(region: Region) -> list[Agent]:
@@ -129,7 +122,7 @@ def api_key_missing(region: Region) -> Judgement:
 )
 def model_not_found(region: Region) -> Judgement:
     """The provider does not know the model that the dispatch asked for."""
-    return by_reason(region, ISSUE, "model-not-found", "no dispatch failed for its model")
+    return judgement(unresolved(region, ISSUE, "model-not-found"), "no dispatch failed for its model")
 
 
 @RUNBOOK.cause(
@@ -140,7 +133,9 @@ def model_not_found(region: Region) -> Judgement:
 )
 def repository_not_found(region: Region) -> Judgement:
     """The repository does not exist, or the token cannot see it."""
-    return by_reason(region, ISSUE, "repository-not-found", "no dispatch failed for its repository")
+    return judgement(
+        unresolved(region, ISSUE, "repository-not-found"), "no dispatch failed for its repository"
+    )
 
 
 @RUNBOOK.cause(
@@ -150,4 +145,6 @@ def repository_not_found(region: Region) -> Judgement:
 )
 def permission_denied(region: Region) -> Judgement:
     """Git refuses the workspace, because its files belong to another user."""
-    return by_reason(region, ISSUE, "permission-denied", "no dispatch failed for its files' owner")
+    return judgement(
+        unresolved(region, ISSUE, "permission-denied"), "no dispatch failed for its files' owner"
+    )

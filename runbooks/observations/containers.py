@@ -143,6 +143,25 @@ class Containers:
             if event["createdAt"] >= oldest:
                 yield str(event["message"])
 
+    def scalable_target(self) -> Answer | None:
+        """How the service scales by itself: `MinCapacity`, `MaxCapacity`; None when it does not."""
+        answer = self._look(
+            "application-autoscaling:DescribeScalableTargets",
+            ServiceNamespace="ecs",
+            ResourceIds=[f"service/{self._cluster}/{SERVICE}"],
+        )
+        return next(iter(answer.get("ScalableTargets", [])), None)
+
+    def scaling_activities(self) -> list[Answer]:
+        """What scaled the service within the look-back, newest first."""
+        answer = self._look(
+            "application-autoscaling:DescribeScalingActivities",
+            ServiceNamespace="ecs",
+            ResourceId=f"service/{self._cluster}/{SERVICE}",
+        )
+        oldest = self._target.now - timedelta(seconds=self._target.since)
+        return [a for a in answer.get("ScalingActivities", []) if a["StartTime"] >= oldest]
+
     def deploying(self) -> bool:
         """Whether a deployment is under way: not every task is of the primary one yet."""
         deployments = self.service().get("deployments", [])

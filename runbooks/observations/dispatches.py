@@ -123,8 +123,25 @@ class Dispatches:
         """Unresolved jobs that the launcher or the worker put down to this issue (and cause)."""
         return [job for job in self.unresolved() if job.issue == issue and cause in ("", job.cause)]
 
+    def unchanged(self) -> list[Job]:
+        """Ended well, and changed nothing; none that a later dispatch to the same agent made good."""
+        return [
+            job
+            for job in self.completed()
+            if (job.raw.get("changes") or {}).get("files") == 0
+            and (self._only or not self._changed_since(job))
+        ]
+
     def completed(self) -> list[Job]:
         return [job for job in self.recent() if job.status == Status.COMPLETED]
+
+    def _changed_since(self, empty: Job) -> bool:
+        return any(
+            job.id > empty.id
+            and (job.tenant, job.agent) == (empty.tenant, empty.agent)
+            and (job.raw.get("changes") or {}).get("files")
+            for job in self.completed()
+        )
 
     def _mended_since(self, failed: Job) -> bool:
         return any(

@@ -18,7 +18,7 @@ from runbooks.target import Target
 
 LINES = 5000  # of one group within the look-back
 # Terms with `?` are alternatives: what a healthy control plane at level info does not write.
-TROUBLE = '?error ?Error ?ERROR ?warning ?WARNING ?Traceback ?Exception ?"is not set" ?missing ?fatal'
+TROUBLE = '?WARNING ?ERROR ?CRITICAL ?Traceback ?Error ?"is not set"'
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""Causes that lie in what an agent did: judged by the reason on the job, or else by its log."""
+
+from __future__ import annotations
+
+from outpost.dispatch import Status
+from outpost.failure import Failure, TaskEnd, classify, no_changes
+from runbooks.model import Evidence, Judgement, fail, ok, warn
+from runbooks.observations import Region
+from runbooks.observations.dispatches import Job
+
+LOGS_READ = 10  # workers' logs read in one run, newest first: of jobs whose record has no cause
+SHOWN = 3  # dispatches given as evidence
+
+
+def unresolved(region: Region, issue: str, cause: str) -> list[tuple[Job, str]]:
+    """Jobs that failed for a cause, newest first, each with the words that show it."""
+    found = []
+    logs_left = LOGS_READ
+    for job in region.dispatches.unresolved():
+        if job.cause or job.issue:
+            if (job.issue, job.cause) == (issue, cause):
+                found.append((job, job.reason))
+        elif logs_left and job.agent and job.task_id:
+            logs_left -= 1
+            failure = classify(_end(region, job))
+            if failure and (failure.issue, failure.cause) == (issue, cause):
+                found.append((job, failure.evidence or failure.summary))
+    return found
+
+
+def unchanged(region: Region, cause: str) -> list[tuple[Job, str]]:
+    """Jobs that ended well without a change, for a cause that their record or their log tells."""
+    found = []
+    logs_left = LOGS_READ
+    for job in region.dispatches.unchanged():
+        if job.cause:
+            if job.cause == cause:
+                found.append((job, job.reason))
+        elif logs_left and job.agent and job.task_id:
+            logs_left -= 1
+            failure: Failure = no_changes(_tail(region, job))
+            if failure.cause == cause:
+                found.append((job, failure.evidence or failure.summary))
+    return found
+
+
+def judgement(
+    jobs: list[tuple[Job, str]], nothing: str, *, inferred: str = "", also: tuple[Evidence, ...] = ()
+) -> Judgement:
+    """A failure with the jobs as evidence; a warning that says what speaks against it when `inferred`."""
+    if not jobs:
+        return ok(nothing)
+    evidence = [
+        Evidence("dynamodb:Query", f"dispatch {job.id}", f"{job.agent} {job.status}: {words}", "a change")
+        for job, words in jobs[:SHOWN]
+    ]
+    job, words = jobs[0]
+    summary = f"{len(jobs)} dispatch(es), last {job.id}: {words}"
+    if inferred:
+        return warn(f"{summary} ({inferred})", *evidence, *also, direct=False)
+    return fail(summary, *evidence, *also)
+
+
+def _tail(region: Region, job: Job) -> list[str]:
+    if job.agent is None:
+        return []
+    return [line.text for line in region.logs.worker(job.agent, job.task_id)][-200:]
+
+
+def _end(region: Region, job: Job) -> TaskEnd:
+    evidence = job.raw.get("stoppedEvidence") or {}
+    exit_code = job.raw.get("exitCode", evidence.get("exitCode"))
+    return TaskEnd(
+        exit_code=124 if job.status == Status.TIMEOUT else exit_code,
+        stop_code=str(evidence.get("stopCode") or ""),
+        stopped_reason=str(evidence.get("stoppedReason") or ""),
+        container_reason=str(evidence.get("containerReason") or ""),
+        log_tail=_tail(region, job),
+        agent_started=job.started is not None,
+    )

@@ -1,0 +1,76 @@
+"""Agent timeout: the agent ran until its deadline."""
+
+from __future__ import annotations
+
+from runbooks.agent_reasons import judgement, unresolved
+from runbooks.alarms import LogAlarm
+from runbooks.issues.dispatch_stuck_pending import blocked_routes
+from runbooks.model import Judgement, Runbook, Severity
+from runbooks.observations import Region
+
+RUNBOOK = Runbook(
+    issue="agent-timeout",
+    title="Agent timeout",
+    section="Workers and agents",
+    symptoms=("Status: TIMEOUT", "Task ran for full timeout duration", "No output produced"),
+    alarm=LogAlarm(
+        log_group="/ecs/outpost-control-plane",
+        pattern='{ $.event = "dispatch-ended" && $.status = "TIMEOUT" }',
+        threshold=3,
+    ),
+    severity=Severity.CALLER,
+)
+
+ISSUE = RUNBOOK.issue
+
+
+@RUNBOOK.cause(
+    "task-too-complex",
+    guide="Task too complex",
+    solution="Break into smaller tasks.",
+)
+def task_too_complex(region: Region) -> Judgement:
+    """The agent was still making progress at its deadline."""
+    return judgement(
+        unresolved(region, ISSUE, "task-too-complex"),
+        "no dispatch ran out of time while it made progress",
+        inferred="inferred: different steps up to the deadline, no error; the agent may as well be slow",
+    )
+
+
+@RUNBOOK.cause(
+    "model-rate-limited",
+    guide="Model rate limiting",
+    solution="Add retry logic, use different agent.",
+)
+def model_rate_limited(region: Region) -> Judgement:
+    """The model's provider answered 429 until the deadline."""
+    jobs = unresolved(region, ISSUE, "model-rate-limited")
+    return judgement(jobs, "no agent was rate limited until its deadline")
+
+
+@RUNBOOK.cause(
+    "network-unreachable",
+    guide="Network issues",
+    solution="Check VPC NAT gateway.",
+    severity=Severity.DISPATCHES,
+)
+def network_unreachable(region: Region) -> Judgement:
+    """The agent's connections to the internet timed out."""
+    jobs = unresolved(region, ISSUE, "network-unreachable")
+    also = tuple(blocked_routes(region)) if jobs else ()
+    return judgement(jobs, "no agent's connections timed out", also=also)
+
+
+@RUNBOOK.cause(
+    "no-progress-loop",
+    guide="Infinite loop",
+    solution="Add task complexity limits.",
+)
+def no_progress_loop(region: Region) -> Judgement:
+    """The agent repeated the same steps until its deadline."""
+    return judgement(
+        unresolved(region, ISSUE, "no-progress-loop"),
+        "no agent repeated the same steps until its deadline",
+        inferred="inferred: one tool call makes up most of its last steps; each may have had a reason",
+    )
