@@ -6,16 +6,14 @@ left out: its resources are not needed, and they double the start-up time.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import threading
 from collections import Counter
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runbooks.looking import Absent, Answer, CouldNotLook
+from runbooks.machine import configuration, http_get, processes, version
 from runbooks.permissions import permission_for
 from runbooks.target import Target
 
@@ -144,6 +142,10 @@ class AwsReader:
             return {"variables": _variables(self.connection.target, parameters["names"])}
         if operation == "client:Configuration":
             return configuration(Path(parameters["path"]))
+        if operation == "client:Version":
+            return version(parameters["paths"])
+        if operation == "client:Processes":
+            return processes(parameters["name"])
         with translated(operation):
             return self._read_aws(operation, dict(parameters))
 
@@ -218,37 +220,5 @@ class translated:  # noqa: N801 - reads as a clause: with translated(operation)
         return CouldNotLook(self.operation, "failed", f"{code}: {message}")
 
 
-def http_get(url: str, headers: dict[str, str]) -> Answer:
-    """Status, headers and body of a URL; `error` instead where no answer came. Never raises."""
-    parts = urlsplit(url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    try:
-        connection = kind(parts.hostname or "", parts.port, timeout=5)
-        with contextlib.closing(connection):
-            connection.request("GET", parts.path or "/", headers=headers)
-            answer = connection.getresponse()
-            body = answer.read(65536).decode(errors="replace")
-            sent = {name.lower(): value for name, value in answer.getheaders()}
-            return {"status": answer.status, "headers": sent, "body": body}
-    except TimeoutError:
-        return {"error": "no answer in 5 s"}
-    except (OSError, HTTPException, ValueError) as error:
-        return {"error": getattr(error, "strerror", None) or str(error) or type(error).__name__}
-
-
 def _variables(target: Target, names: list[str]) -> dict[str, str]:
     return {name: target.environment[name] for name in names if name in target.environment}
-
-
-def configuration(path: Path) -> Answer:
-    """A client's JSON configuration file: `servers` with their environment, and when it was changed."""
-    try:
-        text = path.expanduser().read_text()
-        changed = path.expanduser().stat().st_mtime
-    except OSError:
-        raise Absent("client:Configuration", "NotFound", str(path)) from None
-    try:
-        servers = json.loads(text).get("mcpServers", {})
-    except (ValueError, AttributeError):
-        raise CouldNotLook("client:Configuration", "failed", f"{path} is not a JSON object") from None
-    return {"servers": servers, "changed": changed}

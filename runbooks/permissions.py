@@ -91,6 +91,8 @@ OPERATIONS: dict[str, Permission | None] = {
     "http:Get": None,
     "client:Environment": None,
     "client:Configuration": None,
+    "client:Version": None,
+    "client:Processes": None,
 }
 
 

@@ -71,9 +71,9 @@ def diagnose(
 @task(help={"check": "change nothing; exit 1 when a generated file is stale"})
 def docs(c: Context, check: bool = False) -> None:
     """Generate what docs/ takes from the declarations: the troubleshooting guide."""
-    from runbooks import guide
+    from runbooks.guide import write
 
-    stale = guide.write(check=check)
+    stale = write(check=check)
     for path in stale:
         print(f"{'stale' if check else 'written'}: {path}")
     if check and stale:

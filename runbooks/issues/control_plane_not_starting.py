@@ -162,9 +162,7 @@ def terminated(region: Region) -> Judgement:
         if task.exit_code == WorkerExit.TERMINATED or "Scaling activity" in task.stopped_reason
     ]
     if service["desiredCount"] > 0:
-        return ok(
-            f"{service['desiredCount']} tasks are wanted; {len(stopped)} ended normally, replaced or not needed"
-        )
+        return ok(f"{service['desiredCount']} tasks are wanted; {len(stopped)} were shut down normally")
     evidence = [Evidence("ecs:DescribeServices", SERVICE, "desiredCount 0", "at least 1")]
     evidence += [_ended(task) for task in stopped[:2]]
     evidence += [

@@ -1,15 +1,18 @@
-"""The reader's own machine: environment variables and the assistant's configuration of MCP servers."""
+"""The reader's own machine: environment, the assistant's configuration of MCP servers, and its process."""
 
 from __future__ import annotations
 
 from runbooks.looking import Absent, Answer, Look
 from runbooks.target import Target
 
-VARIABLES = ("OUTPOST_API_URL", "OUTPOST_SSM_INSTANCE", "OUTPOST_MCP_SERVER", "OUTPOST_CLIENT_CONFIG")
+VARIABLES = ("OUTPOST_SSM_INSTANCE", "OUTPOST_CLIENT_CONFIG")
 CONFIGURATION = "~/.claude.json"
+ASSISTANT = "claude"  # the process that reads it
 
 
 class Client:
+    """Paths and process names are settings of the reader's environment (`OUTPOST_CLIENT_CONFIG`)."""
+
     def __init__(self, look: Look, target: Target) -> None:
         self._look = look
         self._target = target
@@ -34,13 +37,28 @@ class Client:
             return None
         for name, server in answer["servers"].items():
             environment = server.get("env") or {}
-            if (
-                "outpost" in name.lower()
-                or name == "mcpify"
-                or any(k.startswith("OUTPOST_") for k in environment)
-            ):
+            known = "outpost" in name.lower() or name == "mcpify"
+            if known or any(variable.startswith("OUTPOST_") for variable in environment):
                 return {**server, "name": name, "env": environment, "changed": answer["changed"]}
         return None
+
+    def installed_version(self, server: Answer) -> str:
+        """The version of Outpost that a configured MCP server runs; empty when it cannot be told."""
+        paths = [
+            str(server.get("cwd") or ""),
+            str(server.get("command") or ""),
+            *map(str, server.get("args") or []),
+        ]
+        candidates = [path for path in paths if path.startswith(("/", "~"))]
+        try:
+            return str(self._look("client:Version", paths=candidates)["version"])
+        except Absent:
+            return ""
+
+    def assistant_started(self) -> float | None:
+        """When the oldest running assistant started, in seconds since 1970; None when none runs."""
+        started: list[float] = self._look("client:Processes", name=ASSISTANT)["started"]
+        return min(started, default=None)
 
     def get(self, url: str, *, authenticated: bool = False) -> Answer:
         """What a URL answers, sent with the environment's API key or without."""

@@ -79,6 +79,22 @@ class World:
             "events": [],
             "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-a", "subnet-b"]}},
         }
+        self.cluster: Answer = {
+            "clusterName": NAMES.cluster,
+            "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+            "defaultCapacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}],
+        }
+        self.scaling: dict[str, list[Answer]] = {"ecs": [scalable("ecs:service:DesiredCount", 1)]}
+        self.endpoints = [endpoint("s3"), endpoint("dynamodb")]
+        self.idle_timeout = "60"
+        self.bucket_policy = ""
+        self.keys: list[Answer] = [api_key("k1")]
+        self.table: Answer = {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
+        self.variables: dict[str, str] = {}
+        self.configuration: Answer | None = None
+        self.http: dict[str, Answer] = {}
+        self.installed = "2.0.0"
+        self.assistants: list[float] = []
         self.running = [task("t1", "RUNNING", self.service["taskDefinition"])]
         self.stopped: list[Answer] = []
         self.target_health = [target_health("healthy")]
@@ -155,7 +171,7 @@ class World:
         return {"services": [self.service]}
 
     def ecs_DescribeClusters(self, **_: Any) -> Answer:
-        return {"clusters": [{"clusterName": NAMES.cluster, "capacityProviders": ["FARGATE"]}]}
+        return {"clusters": [self.cluster]}
 
     def ecs_ListTasks(self, desiredStatus: str, **_: Any) -> Answer:
         tasks = self.running if desiredStatus == "RUNNING" else self.stopped
@@ -221,15 +237,10 @@ class World:
     def dynamodb_DescribeTable(self, TableName: str) -> Answer:
         if TableName not in self.tables:
             raise Absent("dynamodb:DescribeTable", "ResourceNotFoundException", TableName)
-        return {
-            "Table": {
-                "TableStatus": self.tables[TableName],
-                "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
-            }
-        }
+        return {"Table": self.table | {"TableStatus": self.tables[TableName]}}
 
     def dynamodb_Scan(self, **_: Any) -> Answer:
-        return {"Items": [{"apiKeyId": {"S": "k1"}, "tenantId": {"S": "demo"}, "status": {"S": "active"}}]}
+        return {"Items": [{name: attribute(value) for name, value in key.items()} for key in self.keys]}
 
     def dynamodb_Query(self, **_: Any) -> Answer:
         return {"Items": self.jobs}
@@ -242,6 +253,45 @@ class World:
 
     def iam_ListAttachedRolePolicies(self, **_: Any) -> Answer:
         return {"AttachedPolicies": []}
+
+    def elbv2_DescribeLoadBalancers(self, **_: Any) -> Answer:
+        return {"LoadBalancers": [{"LoadBalancerArn": "lb", "DNSName": "lb.example"}]}
+
+    def elbv2_DescribeLoadBalancerAttributes(self, **_: Any) -> Answer:
+        return {"Attributes": [{"Key": "idle_timeout.timeout_seconds", "Value": self.idle_timeout}]}
+
+    def ec2_DescribeVpcEndpoints(self, **_: Any) -> Answer:
+        return {"VpcEndpoints": self.endpoints}
+
+    def application_autoscaling_DescribeScalableTargets(self, ServiceNamespace: str, **_: Any) -> Answer:
+        return {"ScalableTargets": self.scaling.get(ServiceNamespace, [])}
+
+    def application_autoscaling_DescribeScalingActivities(self, **_: Any) -> Answer:
+        return {"ScalingActivities": []}
+
+    def s3_GetBucketPolicy(self, Bucket: str) -> Answer:
+        if Bucket != NAMES.artifacts_bucket:
+            raise Absent("s3:GetBucketPolicy", "NoSuchBucket", Bucket)
+        if not self.bucket_policy:
+            raise Absent("s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket)
+        return {"Policy": self.bucket_policy}
+
+    def http_Get(self, url: str, authenticated: bool = False) -> Answer:
+        return self.http.get(url, {"status": 200, "body": '{"status": "healthy", "version": "2.0.0"}'})
+
+    def client_Environment(self, names: list[str]) -> Answer:
+        return {"variables": {name: self.variables[name] for name in names if name in self.variables}}
+
+    def client_Configuration(self, path: str) -> Answer:
+        if self.configuration is None:
+            raise Absent("client:Configuration", "NotFound", path)
+        return self.configuration
+
+    def client_Version(self, **_: Any) -> Answer:
+        return {"version": self.installed}
+
+    def client_Processes(self, **_: Any) -> Answer:
+        return {"started": self.assistants}
 
     def secretsmanager_ListSecrets(self, **_: Any) -> Answer:
         return {"SecretList": list(self.secrets.values())}
@@ -278,9 +328,40 @@ class World:
 def attribute(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return {"M": {name: attribute(item) for name, item in value.items()}}
+    if isinstance(value, list):
+        return {"SS": value} if value else {"L": []}
     if isinstance(value, int | float):
         return {"N": str(value)}
     return {"S": value}
+
+
+def api_key(identifier: str, **changes: Any) -> Answer:
+    return {
+        "apiKeyId": identifier,
+        "tenantId": "demo",
+        "keyPrefix": f"otp_{identifier:0<11}",
+        "scopes": ["dispatch", "status"],
+        "status": "active",
+    } | changes
+
+
+def endpoint(service: str) -> Answer:
+    return {
+        "VpcEndpointId": f"vpce-{service}",
+        "ServiceName": f"com.amazonaws.us-east-1.{service}",
+        "VpcEndpointType": "Gateway",
+        "State": "available",
+        "RouteTableIds": ["rtb-private"],
+    }
+
+
+def scalable(dimension: str, minimum: int) -> Answer:
+    return {
+        "ResourceId": "service/outpost-dev/outpost-control-plane",
+        "ScalableDimension": dimension,
+        "MinCapacity": minimum,
+        "MaxCapacity": 4,
+    }
 
 
 def definition(

@@ -1,0 +1,142 @@
+"""High cold start latency: the first dispatch waits for capacity that later ones find warm."""
+
+from __future__ import annotations
+
+from outpost.names import SERVICE
+from runbooks.alarms import MetricAlarm
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
+from runbooks.observations import Region
+from runbooks.observations.dispatches import Job
+from runbooks.remedies import Action, Call, Plan
+
+RUNBOOK = Runbook(
+    issue="high-cold-start",
+    title="High cold start latency",
+    section="Performance",
+    symptoms=("First dispatch takes 30-45 seconds", "Subsequent dispatches fast"),
+    alarm=MetricAlarm(
+        namespace="Outpost",
+        metric="DispatchStartLatency",
+        statistic="p90",
+        threshold=30,
+        period=300,
+        evaluation_periods=3,
+    ),
+    severity=Severity.DEGRADED,
+)
+
+SLOW_START = 30  # seconds from accepted to running: the guide's "30-45 seconds"
+
+
+def _latency(job: Job) -> float | None:
+    return (job.started - job.created).total_seconds() if job.started else None
+
+
+@RUNBOOK.cause(
+    "pool-not-warmed",
+    guide="Workers not pre-warmed",
+    solution="Pre-warm workers: send a dummy dispatch to the warm pool.",
+)
+def pool_not_warmed(region: Region) -> Judgement:
+    """A dispatch came when no worker of its agent was warm."""
+    waited = [(job, latency) for job in region.dispatches.recent() if (latency := _latency(job)) is not None]
+    slow = [(job, latency) for job, latency in waited if latency >= SLOW_START and not job.waiting]
+    if not slow:
+        longest = max((latency for _, latency in waited), default=0.0)
+        return ok(f"no dispatch took {SLOW_START} s to start; the longest took {longest:.0f} s")
+    evidence = [
+        Evidence(
+            "dynamodb:Query",
+            f"dispatch {job.id}",
+            f"{job.agent} started after {latency:.0f} s",
+            "a warm start",
+        )
+        for job, latency in slow[:3]
+    ]
+    return warn(
+        f"{len(slow)} dispatch(es) found no warm worker and took {slow[0][1]:.0f} s to start", *evidence
+    )
+
+
+def _keep_one(region: Region) -> Plan | None:
+    target = region.containers.scalable_target()
+    if target is None:
+        return None
+    which = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": target["ResourceId"],
+        "ScalableDimension": target["ScalableDimension"],
+    }
+    largest = max(1, int(target["MaxCapacity"]))
+    return Plan(
+        actions=(
+            Action(
+                Call(
+                    "application-autoscaling:RegisterScalableTarget",
+                    which | {"MinCapacity": 1, "MaxCapacity": largest},
+                ),
+                Call(
+                    "application-autoscaling:RegisterScalableTarget",
+                    which | {"MinCapacity": target["MinCapacity"], "MaxCapacity": target["MaxCapacity"]},
+                ),
+            ),
+        )
+    )
+
+
+@RUNBOOK.cause(
+    "minimum-capacity-zero",
+    guide="Minimum capacity 0",
+    solution="Configure ECS service auto-scaling minimum > 0.",
+    explains=("control-plane-not-starting/terminated",),
+    remedy=_keep_one,
+)
+def minimum_capacity_zero(region: Region) -> Judgement:
+    """Auto-scaling may take the service down to no task at all."""
+    target = region.containers.scalable_target()
+    if target is None:
+        return ok("the service does not scale by itself")
+    if int(target["MinCapacity"]) > 0:
+        return ok(f"auto-scaling keeps at least {target['MinCapacity']} task(s)")
+    return fail(
+        "the service's auto-scaling minimum is 0",
+        Evidence(
+            "application-autoscaling:DescribeScalableTargets", target["ResourceId"], "MinCapacity 0", ">= 1"
+        ),
+    )
+
+
+def _provide(region: Region) -> Plan | None:
+    cluster = region.containers.cluster()
+    which = {"cluster": region.names.cluster}
+    put = which | {
+        "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+        "defaultCapacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}],
+    }
+    undo = which | {
+        "capacityProviders": cluster.get("capacityProviders", []),
+        "defaultCapacityProviderStrategy": cluster.get("defaultCapacityProviderStrategy", []),
+    }
+    operation = "ecs:PutClusterCapacityProviders"
+    return Plan(actions=(Action(Call(operation, put), Call(operation, undo)),))
+
+
+@RUNBOOK.cause(
+    "no-provisioned-capacity",
+    guide="No provisioned capacity",
+    solution="Configure ECS with provisioned capacity mode: a capacity provider strategy on FARGATE.",
+    remedy=_provide,
+)
+def no_provisioned_capacity(region: Region) -> Judgement:
+    """The cluster's capacity provider strategy does not count on FARGATE."""
+    cluster = region.containers.cluster()
+    providers = cluster.get("capacityProviders", [])
+    strategy = cluster.get("defaultCapacityProviderStrategy", [])
+    counted = [s["capacityProvider"] for s in strategy if s.get("weight", 0) > 0 or s.get("base", 0) > 0]
+    if "FARGATE" in providers and "FARGATE" in counted:
+        return ok(f"the cluster {region.names.cluster} provides FARGATE to {SERVICE} and the workers")
+    saw = f"providers {', '.join(providers) or 'none'}; strategy {', '.join(counted) or 'none'}"
+    return fail(
+        f"the cluster does not count on FARGATE: {saw}",
+        Evidence("ecs:DescribeClusters", region.names.cluster, saw, "FARGATE with a weight or a base"),
+    )

@@ -1,0 +1,137 @@
+"""Memory pressure: containers below the recommended memory are killed."""
+
+from __future__ import annotations
+
+from outpost.agents import AGENTS, BALANCED, CONTROL_PLANE, FAST, FLAGSHIP, Agent, Tier
+from runbooks.agent_reasons import unresolved
+from runbooks.alarms import MetricAlarm
+from runbooks.definitions import deploy, next_memory, with_memory
+from runbooks.looking import Absent
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
+from runbooks.observations import Region
+from runbooks.observations.containers import Definition
+from runbooks.remedies import Action, Call, Plan
+
+RUNBOOK = Runbook(
+    issue="memory-pressure",
+    title="Memory pressure",
+    section="Performance",
+    symptoms=("OOM kills (exit code 137)", "Task restarts frequently"),
+    alarm=MetricAlarm(
+        namespace="AWS/ECS",
+        metric="MemoryUtilization",
+        statistic="Maximum",
+        threshold=90,
+        evaluation_periods=3,
+        dimensions=(("ClusterName", "{cluster}"), ("ServiceName", "{service}")),
+    ),
+    severity=Severity.DEGRADED,
+)
+
+
+def _small(definition: Definition, tier: Tier) -> Evidence:
+    return Evidence(
+        "ecs:DescribeTaskDefinition", definition.name, f"{definition.memory} MB", f"{tier.memory} MB"
+    )
+
+
+def _enlarge_control_plane(region: Region) -> Plan | None:
+    return deploy(region, with_memory(region.containers.definition(), CONTROL_PLANE.memory))
+
+
+@RUNBOOK.cause(
+    "control-plane-undersized",
+    guide="Control plane: 1024 MB",
+    solution="2048 MB recommended.",
+    severity=Severity.PLATFORM,
+    explains=("health-check-failing/memory-exhausted", "control-plane-not-starting/out-of-memory"),
+    remedy=_enlarge_control_plane,
+)
+def control_plane_undersized(region: Region) -> Judgement:
+    """The control plane has less memory than recommended."""
+    definition = region.containers.definition()
+    if definition.memory >= CONTROL_PLANE.memory:
+        return ok(f"{definition.name} has {definition.memory} MB")
+    return fail(f"{definition.name} has {definition.memory} MB", _small(definition, CONTROL_PLANE))
+
+
+def _agents(tier: Tier) -> list[Agent]:
+    return [agent for agent, spec in AGENTS.items() if spec.tier is tier]
+
+
+def _definitions(region: Region, tier: Tier) -> list[Definition]:
+    found = []
+    for agent in _agents(tier):
+        try:
+            found.append(region.containers.agent_definition(agent))
+        except Absent:
+            continue  # dispatch-stuck-pending/task-definition-missing tells it
+    return found
+
+
+def _judge(region: Region, tier: Tier) -> Judgement:
+    definitions = _definitions(region, tier)
+    small = [definition for definition in definitions if definition.memory < tier.memory]
+    killed = [
+        Evidence("dynamodb:Query", f"dispatch {job.id}", f"{job.agent}: {words}", "within its memory")
+        for job, words in unresolved(region, RUNBOOK.issue, f"{tier.name}-undersized")[:3]
+    ]
+    if small:
+        names = ", ".join(f"{definition.name} has {definition.memory} MB" for definition in small)
+        return fail(names, *(_small(definition, tier) for definition in small), *killed)
+    if killed:
+        return warn(
+            f"{len(killed)} dispatch(es) ran out of memory at the recommended {tier.memory} MB", *killed
+        )
+    return ok(f"{', '.join(_agents(tier))}: {tier.memory} MB or more")
+
+
+def _enlarge(region: Region, tier: Tier) -> Plan | None:
+    """The recommended memory; or, where that was not enough, the next size."""
+    definitions = _definitions(region, tier)
+    small = [definition for definition in definitions if definition.memory < tier.memory]
+    corrected = [with_memory(definition, tier.memory) for definition in small]
+    if not small:
+        killed = {job.agent for job, _ in unresolved(region, RUNBOOK.issue, f"{tier.name}-undersized")}
+        corrected = [
+            with_memory(definition, next_memory(definition))
+            for agent, definition in zip(_agents(tier), definitions, strict=False)
+            if agent in killed
+        ]
+    return Plan(actions=tuple(Action(Call("ecs:RegisterTaskDefinition", copy)) for copy in corrected))
+
+
+@RUNBOOK.cause(
+    "flagship-undersized",
+    guide="Flagship (Claude): 4096 MB",
+    solution="8192 MB recommended.",
+    severity=Severity.DISPATCHES,
+    remedy=lambda region: _enlarge(region, FLAGSHIP),
+)
+def flagship_undersized(region: Region) -> Judgement:
+    """The flagship agent has less memory than it needs."""
+    return _judge(region, FLAGSHIP)
+
+
+@RUNBOOK.cause(
+    "balanced-undersized",
+    guide="Balanced: 2048 MB",
+    solution="4096 MB recommended.",
+    severity=Severity.DISPATCHES,
+    remedy=lambda region: _enlarge(region, BALANCED),
+)
+def balanced_undersized(region: Region) -> Judgement:
+    """A balanced agent has less memory than it needs."""
+    return _judge(region, BALANCED)
+
+
+@RUNBOOK.cause(
+    "fast-undersized",
+    guide="Fast: 1024 MB",
+    solution="2048 MB recommended.",
+    severity=Severity.DISPATCHES,
+    remedy=lambda region: _enlarge(region, FAST),
+)
+def fast_undersized(region: Region) -> Judgement:
+    """A fast agent has less memory than it needs."""
+    return _judge(region, FAST)

@@ -1,0 +1,200 @@
+"""S3 access denied: artifacts cannot be uploaded."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from outpost.names import TASK_ROLE, TASK_ROLE_POLICY
+from outpost.policy import Decision, Request, Verdict, evaluate, parse
+from runbooks.alarms import LogAlarm
+from runbooks.definitions import deploy, with_environment
+from runbooks.looking import Absent
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped
+from runbooks.observations import Region
+from runbooks.remedies import Action, Call, Plan
+
+RUNBOOK = Runbook(
+    issue="s3-access-denied",
+    title="S3 access denied",
+    section="AWS infrastructure",
+    symptoms=("Artifact upload fails", 'Status: "Access Denied"'),
+    alarm=LogAlarm(
+        log_group="/ecs/outpost-control-plane",
+        pattern='{ $.event = "aws-error" && $.operation = "s3*" && $.code = "AccessDenied*" }',
+    ),
+    severity=Severity.DISPATCHES,
+)
+
+UPLOAD = "s3:PutObject"  # presigned by the control plane's role, used by workers
+
+
+def _bucket(region: Region) -> str:
+    """The stack's bucket: what the setting names if that is of the stack, or else what it should be."""
+    named = region.containers.definition().environment.get("S3_ARTIFACTS_BUCKET", "")
+    return named if _of_stack(region, named) else region.names.artifacts_bucket
+
+
+def _of_stack(region: Region, bucket: str) -> bool:
+    """A stack's bucket may have a suffix, since bucket names are global."""
+    return (
+        re.fullmatch(re.escape(f"outpost-artifacts-{region.names.stack}") + r"(-[a-z0-9-]+)?", bucket)
+        is not None
+    )
+
+
+def _role(region: Region) -> str:
+    return region.containers.definition().task_role or TASK_ROLE
+
+
+def _allow_upload(region: Region) -> Plan | None:
+    """Put back the role's policy for artifacts; a person decides where a policy denies on purpose."""
+    bucket, role = f"arn:aws:s3:::{_bucket(region)}", _role(region)
+    if region.access.may(role, UPLOAD, bucket + "/x").verdict is Verdict.EXPLICIT_DENY:
+        return None
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Objects",
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", UPLOAD],
+                "Resource": [f"{bucket}/*"],
+            },
+            {"Sid": "Listing", "Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]},
+        ],
+    }
+    policy = {"RoleName": role, "PolicyName": TASK_ROLE_POLICY}
+    before = region.access.inline_policy(role, TASK_ROLE_POLICY)
+    undo = (
+        Call("iam:PutRolePolicy", policy | {"PolicyDocument": before})
+        if before
+        else Call("iam:DeleteRolePolicy", policy)
+    )
+    put = Call("iam:PutRolePolicy", policy | {"PolicyDocument": json.dumps(document)})
+    return Plan(actions=(Action(put, undo),), state=before)
+
+
+@RUNBOOK.cause(
+    "missing-permission",
+    guide="Missing IAM permission",
+    solution="Add s3:PutObject to task role.",
+    remedy=_allow_upload,
+)
+def missing_permission(region: Region) -> Judgement:
+    """The task role may not put objects into the artifacts bucket."""
+    role, resource = _role(region), f"arn:aws:s3:::{_bucket(region)}/DISPATCH_ID/output.log"
+    try:
+        decision = region.access.may(role, UPLOAD, resource)
+    except Absent as absent:
+        return fail(
+            f"there is no role {role}", Evidence(absent.operation, role, absent.code, "the task role")
+        )
+    if decision.allowed:
+        return ok(f"{role} may put objects into {_bucket(region)} (policy {_by(decision)})")
+    return fail(
+        f"{role} may not {UPLOAD}: {decision.verdict.value}",
+        Evidence("iam:GetRolePolicy", role, f"{decision.verdict.value} of {UPLOAD}", f"allow on {resource}"),
+    )
+
+
+def _by(decision: Decision) -> str:
+    return decision.statement.policy if decision.statement else "none"
+
+
+def _denial(region: Region, text: str) -> Decision:
+    """What a bucket policy (JSON text) says to the task role's upload over TLS."""
+    account, role = region.access.account(), _role(region)
+    request = Request(
+        action=UPLOAD,
+        resource=f"arn:aws:s3:::{_bucket(region)}/DISPATCH_ID/output.log",
+        context={"aws:SecureTransport": "true"},
+        principals=frozenset({f"arn:aws:iam::{account}:role/{role}"}),
+        account=account,
+    )
+    return evaluate([parse(text, "bucket policy")], request)
+
+
+def _without_denials(region: Region) -> Plan | None:
+    """The bucket's policy without the statements that deny the upload."""
+    bucket = _bucket(region)
+    before = region.access.bucket_policy(bucket)
+    document = json.loads(before)
+    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+    kept = [
+        statement
+        for statement in statements
+        if _denial(region, json.dumps({"Statement": [statement]})).verdict is not Verdict.EXPLICIT_DENY
+    ]
+    put = (
+        Call("s3:PutBucketPolicy", {"Bucket": bucket, "Policy": json.dumps(document | {"Statement": kept})})
+        if kept
+        else Call("s3:DeleteBucketPolicy", {"Bucket": bucket})
+    )
+    undo = Call("s3:PutBucketPolicy", {"Bucket": bucket, "Policy": before})
+    return Plan(actions=(Action(put, undo),), state=before)
+
+
+@RUNBOOK.cause(
+    "bucket-policy-denies",
+    guide="Bucket policy restriction",
+    solution="Update bucket policy.",
+    remedy=_without_denials,
+)
+def bucket_policy_denies(region: Region) -> Judgement:
+    """The bucket's policy denies the upload."""
+    bucket = _bucket(region)
+    try:
+        text = region.access.bucket_policy(bucket)
+    except Absent:
+        return skipped(f"there is no bucket {bucket}: wrong-bucket-name tells it")
+    if not text:
+        return ok(f"{bucket} has no policy that could deny")
+    decision = _denial(region, text)
+    if decision.verdict is not Verdict.EXPLICIT_DENY:
+        return ok(f"the policy of {bucket} denies no upload over TLS")
+    name = (
+        decision.statement.sid if decision.statement and decision.statement.sid else "a statement without Sid"
+    )
+    return fail(
+        f"{name} in the policy of {bucket} denies {UPLOAD}",
+        Evidence("s3:GetBucketPolicy", bucket, f"{name}: Deny {UPLOAD}", "no statement that denies it"),
+    )
+
+
+def _name_bucket(region: Region) -> Plan | None:
+    wanted = region.names.artifacts_bucket
+    try:
+        region.access.bucket_policy(wanted)
+    except Absent:
+        return None
+    definition = region.containers.definition()
+    return deploy(region, with_environment(definition, {"S3_ARTIFACTS_BUCKET": wanted}))
+
+
+@RUNBOOK.cause(
+    "wrong-bucket-name",
+    guide="Wrong bucket name",
+    solution="Verify S3_ARTIFACTS_BUCKET env var.",
+    explains=("s3-access-denied/missing-permission", "s3-access-denied/bucket-policy-denies"),
+    remedy=_name_bucket,
+)
+def wrong_bucket_name(region: Region) -> Judgement:
+    """S3_ARTIFACTS_BUCKET names another bucket than the stack's."""
+    definition = region.containers.definition()
+    named = definition.environment.get("S3_ARTIFACTS_BUCKET", "")
+    expected = region.names.artifacts_bucket
+    if not named:
+        return skipped("it is not set: health-check-failing/missing-environment tells it")
+    if not _of_stack(region, named):
+        seen = Evidence(
+            "ecs:DescribeTaskDefinition", definition.name, f"S3_ARTIFACTS_BUCKET={named}", expected
+        )
+        return fail(f"S3_ARTIFACTS_BUCKET is {named}, not {expected}", seen)
+    try:
+        region.access.bucket_policy(named)
+    except Absent:
+        return fail(
+            f"there is no bucket {named}", Evidence("s3:GetBucketPolicy", named, "NoSuchBucket", expected)
+        )
+    return ok(f"S3_ARTIFACTS_BUCKET names {named}, which exists")

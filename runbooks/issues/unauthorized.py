@@ -1,0 +1,121 @@
+"""401 Unauthorized: the API does not accept the key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from runbooks.alarms import LogAlarm
+from runbooks.looking import Answer
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped, warn
+from runbooks.observations import Region
+from runbooks.observations.dispatches import moment
+
+RUNBOOK = Runbook(
+    issue="unauthorized",
+    title="401 Unauthorized",
+    section="Authentication",
+    symptoms=("API returns 401", 'Message: "Invalid API key"'),
+    alarm=LogAlarm(
+        log_group="/ecs/outpost-control-plane", pattern='{ $.event = "auth-refused" }', threshold=10
+    ),
+    severity=Severity.CALLER,
+)
+
+PREFIX = 15  # characters of a key that its record keeps, and that the guide looks it up by
+WRONG = "client-failing/authentication-error"
+
+
+def own_prefix(region: Region) -> str:
+    """The prefix of the key in the environment; empty without one."""
+    return region.target.api_key[:PREFIX]
+
+
+def refusals(region: Region, code: str) -> list[str]:
+    """Prefixes of the keys that the API refused for this reason, newest first; "" for none sent."""
+    lines = [line for line in region.logs.events("auth-refused") if line.fields.get("code") == code]
+    return [str(line.fields.get("keyPrefix") or "") for line in reversed(lines)]
+
+
+def with_prefix(region: Region, prefix: str) -> list[Answer]:
+    """The records of the keys that start so."""
+    return [key for key in region.access.api_keys() if prefix and key.get("keyPrefix") == prefix]
+
+
+def expired(key: Answer, now: datetime) -> bool:
+    expires = moment(key.get("expiresAt"))
+    return expires is not None and expires <= now
+
+
+def _judge(region: Region, wrong: dict[str, Evidence], nothing: str) -> Judgement:
+    """A failure when the environment's own key is among the wrong ones; another caller's is a warning."""
+    if not wrong:
+        return ok(nothing)
+    mine = own_prefix(region)
+    if mine in wrong:
+        return fail(f"the key in OUTPOST_API_KEY ({mine}...): {wrong[mine].saw}", *wrong.values())
+    first = next(iter(wrong.values()))
+    return warn(f"{len(wrong)} caller(s) refused; {first.resource}: {first.saw}", *list(wrong.values())[:3])
+
+
+def _suspects(region: Region, code: str) -> list[str]:
+    """Keys to look at: the environment's own, and those that the log says were refused."""
+    return [prefix for prefix in dict.fromkeys([own_prefix(region), *refusals(region, code)]) if prefix]
+
+
+@RUNBOOK.cause("key-not-found", guide="Key not found", solution="Provision new API key.", explains=(WRONG,))
+def key_not_found(region: Region) -> Judgement:
+    """No key with this prefix exists."""
+    wrong = {
+        prefix: Evidence("dynamodb:Scan", f"key {prefix}...", "no such key", "a record in the keys table")
+        for prefix in _suspects(region, "key-not-found")
+        if not with_prefix(region, prefix)
+    }
+    return _judge(region, wrong, "no unknown key was sent")
+
+
+@RUNBOOK.cause("key-revoked", guide="Key revoked", solution="Check status field.", explains=(WRONG,))
+def key_revoked(region: Region) -> Judgement:
+    """The key was revoked."""
+    wrong = {}
+    for prefix in _suspects(region, "key-revoked"):
+        keys = with_prefix(region, prefix)
+        if keys and all(key.get("status") != "active" for key in keys):
+            saw = f"status {keys[0].get('status')}"
+            wrong[prefix] = Evidence(
+                "dynamodb:Scan", f"key {keys[0]['apiKeyId']} ({prefix}...)", saw, "active"
+            )
+    return _judge(region, wrong, "no revoked key was sent")
+
+
+@RUNBOOK.cause("key-expired", guide="Key expired", solution="Check expiresAt field.", explains=(WRONG,))
+def key_expired(region: Region) -> Judgement:
+    """The key has expired."""
+    now = region.target.now
+    wrong = {}
+    for prefix in _suspects(region, "key-expired"):
+        keys = [key for key in with_prefix(region, prefix) if key.get("status") == "active"]
+        if keys and all(expired(key, now) for key in keys):
+            saw = f"expiresAt {keys[0]['expiresAt']}"
+            wrong[prefix] = Evidence(
+                "dynamodb:Scan", f"key {keys[0]['apiKeyId']} ({prefix}...)", saw, f"after {now.isoformat()}"
+            )
+    return _judge(region, wrong, "no expired key was sent")
+
+
+@RUNBOOK.cause("wrong-header", guide="Wrong header", solution="Use `X-API-Key` header.")
+def wrong_header(region: Region) -> Judgement:
+    """The key is not sent as `X-API-Key` or as a bearer token."""
+    lines = [line for line in region.logs.events("auth-refused") if line.fields.get("code") == "wrong-header"]
+    if not lines:
+        return (
+            skipped("the log has no refused request")
+            if not region.logs.control_plane()
+            else ok("every refused request sent a key in a header that counts")
+        )
+    route = lines[-1].fields.get("route", "")
+    return warn(
+        f"{len(lines)} request(s) without X-API-Key or a bearer token, last on {route}",
+        Evidence(
+            "logs:FilterLogEvents", f"request {route}", "no key in a header", "X-API-Key, or a bearer token"
+        ),
+    )
