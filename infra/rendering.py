@@ -43,6 +43,11 @@ class Rendered:
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_resource(self) -> bool:
+        """Whether a provider makes it, as opposed to a component or Pulumi itself."""
+        return self.custom and not self.type.startswith("pulumi:")
+
+    @property
     def service(self) -> str:
         """The AWS service, as in `ec2` of `aws:ec2/vpc:Vpc`."""
         return self.type.split(":")[1].split("/")[0]
@@ -81,7 +86,7 @@ class Declared:
     def __init__(self, stack: str, resources: Sequence[Rendered]) -> None:
         self.stack = stack
         self.everything = resources
-        self.resources = [each for each in resources if each.custom and not each.type.startswith("pulumi:")]
+        self.resources = [each for each in resources if each.is_resource]
         self._by_arn = {each.outputs["arn"]: each for each in self.resources}
 
     @classmethod

@@ -28,7 +28,8 @@ class Program:
             for key, value in settings.items()
         }
         config = rendering.stack_config(stack) | changed
-        self.resources = [Declared(found) for found in rendering.run(stack, config, preview=preview)]
+        rendered = rendering.run(stack, config, preview=preview)
+        self.resources = [Declared(found) for found in rendered if found.is_resource]
 
     def of(self, token: str) -> dict[str, Declared]:
         """The resources whose type ends with a token such as `ecs/service:Service`, by name."""

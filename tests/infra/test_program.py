@@ -81,7 +81,7 @@ def test_every_resource_comes_from_the_one_provider(program: Program) -> None:
     strays = [
         resource.name
         for resource in program.resources
-        if resource.type.startswith("aws:") and "::aws::" not in resource.provider
+        if resource.type.startswith("aws:") and not resource.provider.endswith("::aws")
     ]
     assert strays == []
 
