@@ -67,7 +67,7 @@ class Assignments:
             "repository": job.repository,
             "branch": job.branch,
             "timeoutSeconds": job.timeout_seconds,
-            "deadlineAt": started + job.timeout_seconds,
+            "deadlineAt": int(started) + job.timeout_seconds,
             "workspace": job.workspace,
             "gitToken": git_token,
             "rehearsal": None,

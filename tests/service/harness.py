@@ -1,6 +1,7 @@
 """An embedded AWS for the service's own tests: moto behind one lock, with the tables and queues it needs."""
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,6 @@ from service.services import Services
 from service.settings import Settings
 
 REGION = "us-east-1"
-NETWORK = {"subnets": ("subnet-1",), "security_group": "sg-1"}
 
 
 class OneAtATime:
@@ -44,6 +44,7 @@ class OneAtATime:
 @contextmanager
 def embedded_aws() -> Iterator[tuple[str, OneAtATime]]:
     """Yields the endpoint and the counter of its calls."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else it logs every call
     app = OneAtATime(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -120,6 +121,9 @@ def make_world(endpoint: str, aws: OneAtATime, **changes: Any) -> World:
         services=None,  # type: ignore[arg-type]
     )
     queues = {name: _queue(world, f"{name}-{suffix}") for name in ("launch", "events")}
+    ec2 = world.boto("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    group = ec2.describe_security_groups()["SecurityGroups"][0]
     settings = Settings(
         stack="test",
         region=REGION,
@@ -131,8 +135,8 @@ def make_world(endpoint: str, aws: OneAtATime, **changes: Any) -> World:
         artifacts_bucket=f"artifacts-{suffix}",
         launch_queue_url=queues["launch"],
         events_queue_url=queues["events"],
-        worker_subnets=NETWORK["subnets"],  # type: ignore[arg-type]
-        worker_security_group="sg-1",
+        worker_subnets=(subnet["SubnetId"],),
+        worker_security_group=group["GroupId"],
         control_plane_url="http://control-plane.test:8080",
         worker_token_key="k" * 32,
         limits=Limits(max_active=50, max_per_day=1000, requests_per_minute=6000),
