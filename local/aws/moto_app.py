@@ -16,6 +16,7 @@ from moto.core.responses import ActionResult
 from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from local import moto_extensions
 from local.aws.errors import Response
 
 ACCOUNT = "123456789012"
@@ -33,6 +34,7 @@ class EmbeddedAws:
 
     def __init__(self) -> None:
         _quicken()
+        moto_extensions.install()
         self._app = DomainDispatcherApplication(create_backend_app)
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Response:

@@ -1,0 +1,53 @@
+"""`python -m local.engine up|destroy --stack NAME`: the engine as a process of its own.
+
+AWS is where the environment says (`AWS_ENDPOINT_URL`, credentials); the state is kept in
+`OUTPOST_STATE_DIR` (`.outpost` when unset). The stack's exports go to stdout as JSON.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+import boto3
+
+from local.engine.deployment import deploy, destroy
+from outpost.errors import OutpostError
+from outpost.names import REGION
+
+STATE_FILE = "stack.json"
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0, or 1 with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m local.engine", description=__doc__)
+    parser.add_argument("action", choices=("up", "destroy"))
+    parser.add_argument("--stack", default="dev")
+    parser.add_argument(
+        "--setting", action="append", default=[], metavar="KEY=VALUE", help="laid over the stack's own"
+    )
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("outpost.local.engine").setLevel(logging.INFO)
+    if not os.environ.get("AWS_ENDPOINT_URL"):
+        sys.stderr.write("AWS_ENDPOINT_URL is not set: the engine works in the local region only.\n")
+        return 1
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION", REGION))
+    path = Path(os.environ.get("OUTPOST_STATE_DIR", ".outpost")) / STATE_FILE
+    settings: dict[str, object] = dict(setting.split("=", 1) for setting in given.setting)
+    try:
+        if given.action == "up":
+            deployment = deploy(given.stack, session, path, settings=settings)
+            json.dump(deployment.exports, sys.stdout)
+        else:
+            destroy(given.stack, session, path)
+    except OutpostError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
