@@ -7,11 +7,11 @@ the log's tail, and answers with the guide's issue and cause where the guide has
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from outpost import failure_signs
+from outpost import launch_signs, log_signs, signs
 from outpost.agents import AGENTS
 from outpost.exit_codes import WorkerExit
-from outpost.failure_signs import Sign
 from outpost.names import CONTROL_PLANE_FAMILY, family
+from outpost.signs import Sign
 
 LONGEST_EVIDENCE = 500  # characters
 
@@ -58,8 +58,8 @@ def classify(end: TaskEnd) -> Failure | None:
 
 def no_changes(log_tail: Sequence[str]) -> Failure:
     """Why an agent that ended well changed nothing, as far as its log tells."""
-    lines = failure_signs.parse(log_tail)
-    sign, evidence = failure_signs.first(failure_signs.NO_CHANGES, lines)
+    lines = signs.parse(log_tail)
+    sign, evidence = signs.first(log_signs.NO_CHANGES, lines)
     if sign is not None:
         return _failure(sign, evidence)
     said = [line.text for line in lines if line.stream != "worker" and line.text.strip()]
@@ -110,7 +110,7 @@ def _by_exit_code(end: TaskEnd) -> Failure:
 
 def _never_started(end: TaskEnd) -> Failure:
     reasons = f"{end.stopped_reason} {end.container_reason}".strip()
-    if sign := failure_signs.match(failure_signs.LAUNCH, reasons):
+    if sign := signs.match(launch_signs.LAUNCH, reasons):
         return _failure(sign, reasons)
     if end.stop_code == "UserInitiated":
         return _stopped(end)
@@ -123,12 +123,12 @@ def _never_started(end: TaskEnd) -> Failure:
 
 
 def _timeout(end: TaskEnd) -> Failure:
-    lines = failure_signs.parse(end.log_tail)
-    sign, evidence = failure_signs.most_frequent(failure_signs.TIMEOUT, lines)
-    if sign is None and (step := failure_signs.repeated_step(lines)):
-        sign, evidence = failure_signs.LOOP, step
+    lines = signs.parse(end.log_tail)
+    sign, evidence = signs.most_frequent(log_signs.TIMEOUT, lines)
+    if sign is None and (step := signs.repeated_step(lines)):
+        sign, evidence = log_signs.LOOP, step
     if sign is None and any(line.stream == "agent" for line in lines):
-        sign, evidence = failure_signs.TOO_COMPLEX, lines[-1].text
+        sign, evidence = log_signs.TOO_COMPLEX, lines[-1].text
     if sign is not None:
         return _failure(sign, evidence)
     return Failure(
@@ -142,9 +142,9 @@ def _timeout(end: TaskEnd) -> Failure:
 def _killed(end: TaskEnd) -> Failure:
     """137 is SIGKILL, of which out-of-memory is only one source."""
     reasons = f"{end.container_reason} {end.stopped_reason}".strip()
-    lines = failure_signs.parse(end.log_tail)
-    if failure_signs.OUT_OF_MEMORY.search(reasons) or any(
-        line.stream == "worker" and failure_signs.OUT_OF_MEMORY.search(line.text) for line in lines
+    lines = signs.parse(end.log_tail)
+    if log_signs.OUT_OF_MEMORY.search(reasons) or any(
+        line.stream == "worker" and log_signs.OUT_OF_MEMORY.search(line.text) for line in lines
     ):
         issue, cause = _memory_cause(end.family)
         return Failure(
@@ -207,9 +207,9 @@ def _stopped(end: TaskEnd) -> Failure:
 
 def _failed(end: TaskEnd) -> Failure:
     reasons = f"{end.stopped_reason} {end.container_reason}".strip()
-    if sign := failure_signs.match(failure_signs.LAUNCH, reasons):
+    if sign := signs.match(launch_signs.LAUNCH, reasons):
         return _failure(sign, reasons)
-    sign, evidence = failure_signs.first(failure_signs.FAILED, failure_signs.parse(end.log_tail))
+    sign, evidence = signs.first(log_signs.FAILED, signs.parse(end.log_tail))
     if sign is not None:
         return _failure(sign, evidence)
     control_plane = end.family == CONTROL_PLANE_FAMILY

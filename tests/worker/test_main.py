@@ -198,8 +198,9 @@ def test_a_missing_setting_is_named(start: StartWorker) -> None:
 
 def open_to_all(tmp_path: Path) -> None:
     """pytest's directories are closed to other users, such as the agent's."""
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.stat().st_mode & 0o005 != 0o005:
+            directory.chmod(0o755)
 
 
 def stand_in(directory: Path, name: str, script: str) -> str:

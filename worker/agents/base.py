@@ -46,6 +46,7 @@ class Reader:
     is_error: Callable[[str], bool] | None = None  # for plain text: a line that reports the CLI's failure
     summary: str = ""
     error: str = ""
+    partial: str = ""  # of a message that comes in pieces
 
     def read(self, line: str) -> list[str]:
         """The log lines for one line of output."""

@@ -34,6 +34,9 @@ def _events(reader: Reader, event: dict[str, Any]) -> list[str]:
     match event.get("type"):
         case "system" if event.get("subtype") == "init":
             return [f"model {event.get('model')}"]
+        case "system" if event.get("subtype") == "api_retry":
+            tries = f"attempt {event.get('attempt')} of {event.get('max_retries')}"
+            return [f"API Error: {event.get('error_status')} {event.get('error')}, retrying ({tries})"]
         case "assistant" | "user":
             content = event["message"]["content"]
             parts = [{"type": "text", "text": content}] if isinstance(content, str) else content

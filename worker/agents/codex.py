@@ -27,7 +27,6 @@ def _invocation(job: Job) -> Invocation:
         environment={
             "CODEX_API_KEY": job.api_key,
             "OPENAI_API_KEY": job.api_key,
-            "CODEX_HOME": str(job.home / ".codex"),
         },
         stdin=job.prompt,
     )
@@ -44,6 +43,8 @@ def _events(reader: Reader, event: dict[str, Any]) -> list[str]:
             return [f"done: {usage.get('input_tokens', 0)} tokens in, {usage.get('output_tokens', 0)} out"]
         case "turn.failed":
             return reader.fail((event.get("error") or {}).get("message") or event)
+        case "error" if str(event.get("message")).startswith("Reconnecting"):
+            return [f"warning: {event['message']}"]
         case "error":
             return reader.fail(event.get("message") or event)
     return []
@@ -62,8 +63,8 @@ def _item(reader: Reader, item: dict[str, Any]) -> list[str]:
             return [f"{label}: {brief(item.get('aggregated_output', ''))}"]
         case "file_change":
             return [f"tool edit: {brief([change.get('path') for change in item.get('changes', [])])}"]
-        case "error":
-            return reader.fail(item.get("message") or item)
+        case "error":  # as an item it is a remark: the turn goes on
+            return [f"warning: {item.get('message')}"]
     return []
 
 

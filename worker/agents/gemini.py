@@ -26,11 +26,28 @@ def _invocation(job: Job) -> Invocation:
 
 def _events(reader: Reader, event: dict[str, Any]) -> list[str]:
     match event.get("type"):
+        case "message" if event.get("role") == "assistant":
+            reader.partial += str(event.get("content", ""))
+            if event.get("delta"):
+                *whole, reader.partial = reader.partial.split("\n")
+                return [line for line in whole if line.strip()]
+            return _rest(reader)
+        case "message":
+            return []
+    return _rest(reader) + _other(reader, event)
+
+
+def _rest(reader: Reader) -> list[str]:
+    """What a message in pieces has left when something else comes."""
+    text, reader.partial = reader.partial, ""
+    reader.conclude(text)
+    return [text] if text.strip() else []
+
+
+def _other(reader: Reader, event: dict[str, Any]) -> list[str]:
+    match event.get("type"):
         case "init":
             return [f"model {event.get('model')}"]
-        case "message" if event.get("role") == "assistant":
-            reader.conclude(event.get("content"))
-            return [str(event.get("content", ""))]
         case "tool_use":
             return [f"tool {event.get('tool_name')}: {brief(event.get('parameters', {}))}"]
         case "tool_result":
