@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from outpost.errors import OutpostError
-from runbooks.report import document, terminal
-from runbooks.run import Report
+from runbooks.report import terminal
+from runbooks.run import Progress, Report, diagnose
 from runbooks.target import Target
+from runbooks.waivers import PATH as WAIVERS
+from runbooks.waivers import load as load_waivers
 
 Print = Callable[[str], None]
-FORMATS = ("terminal", "json")
+FORMATS = ("terminal", "json", "junit", "sarif", "html")
+WATCH = 10  # seconds between two looks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,65 +34,136 @@ class Options:
     since: str = "1h"
     stack: str = ""
     local: bool = False
+    bundle: str = ""
+    replay: str = ""
+    watch: bool = False
 
     def __post_init__(self) -> None:
         """Raise `OutpostError` (`invalid-option`) for flags that make no sense."""
         if self.format not in FORMATS:
-            raise OutpostError(
-                "invalid-option",
-                f"There is no format {self.format!r}.",
-                remedy=f"One of {', '.join(FORMATS)}.",
-            )
+            raise _invalid(f"There is no format {self.format!r}.", f"One of {', '.join(FORMATS)}.")
         if (self.yes or self.plan) and not self.fix:
-            raise OutpostError(
-                "invalid-option", "--yes and --plan go with --fix.", remedy="Add --fix, or leave them out."
-            )
+            raise _invalid("--yes and --plan go with --fix.", "Add --fix, or leave them out.")
+        if self.replay and ((self.fix and self.yes) or self.watch or self.local):
+            raise _invalid("A bundle cannot be mended or watched.", "Leave out --yes, --watch and --local.")
 
 
-def run(options: Options, *, out: Print, say: Print, colour: bool = False) -> int:
+def _invalid(message: str, remedy: str) -> OutpostError:
+    return OutpostError("invalid-option", message, remedy=remedy)
+
+
+def run(options: Options, *, out: Print, say: Print, colour: bool = False, annotate: bool = False) -> int:
     """Diagnose, show, and mend if asked to. Returns the exit code; raises `OutpostError` for wrong flags."""
+    if options.replay:
+        return _replay(options, out=out, say=say, colour=colour)
     from runbooks.aws import AwsReader, Connection
-    from runbooks.run import diagnose
 
     target = Target.from_environment(stack=options.stack, since=options.since, local=options.local)
     connection = Connection(target)
+    waivers = load_waivers(WAIVERS)
 
     def announce(who: str) -> None:
         say(f"diagnose: stack {target.stack} in {target.region}, {connection.where()}, {who}")
 
-    def look(announced: Print) -> Report:
+    def look(announced: Progress = lambda line: None) -> Report:
         return diagnose(
-            target,
+            target.at_present(),
             AwsReader(connection),
             issue=options.issue,
             alarm=options.alarm,
             dispatch=options.dispatch,
+            waivers=waivers,
             announce=announced,
         )
 
     report = look(announce)
+    if options.watch:
+        report = _watch(report, look, say)
     if options.fix and options.yes:
         from runbooks.mending import mend
 
-        _, report = mend(
-            connection, report, approved=options.plan, progress=say, again=lambda: look(lambda line: None)
-        )
-    show(report, options, out=out, colour=colour)
+        _, report = mend(connection, report, approved=options.plan, progress=say, again=look)
+    if options.bundle and report.look is not None:
+        from runbooks.bundle import save
+
+        save(report.look, report.target, Path(options.bundle))
+        say(f"saved what was observed to {options.bundle}")
+    _tell(report, options, out=out, say=say, colour=colour)
+    if annotate:
+        from runbooks.report.annotations import render
+
+        for line in render(report):
+            say(line)
+    return report.exit_code
+
+
+def _replay(options: Options, *, out: Print, say: Print, colour: bool) -> int:
+    """Judge what a bundle holds; nothing is looked at."""
+    from runbooks.bundle import load
+
+    target, reader = load(Path(options.replay))
+    saved = target.now.isoformat(timespec="seconds")
+    say(f"diagnose: stack {target.stack} in {target.region} as saved at {saved}")
+    report = diagnose(
+        target,
+        reader,
+        issue=options.issue,
+        alarm=options.alarm,
+        dispatch=options.dispatch,
+        waivers=load_waivers(WAIVERS),
+    )
+    _tell(report, options, out=out, say=say, colour=colour)
+    return report.exit_code
+
+
+def _watch(report: Report, look: Callable[[], Report], say: Print) -> Report:
+    """Look again until interrupted; tell whenever the verdict or the causes change. The last report."""
+    told: object = None
+    try:
+        while True:
+            state = (report.verdict, report.lit)
+            if state != told:
+                say(f"{report.target.now:%H:%M:%S} {terminal.last_line(report)}")
+                told = state
+            time.sleep(WATCH)
+            report = look()
+    except KeyboardInterrupt:
+        return report
+
+
+def _tell(report: Report, options: Options, *, out: Print, say: Print, colour: bool) -> None:
+    """Notes, the report in its format, and the verdict last."""
+    for note in report.notes:
+        say(f"waiver: {note}")
+    text = show(report, options, colour=colour)
+    if text:
+        out(text)
     verdict = terminal.last_line(report)
     if options.format == "terminal":
         out(verdict)
     else:
         say(verdict)
-    return report.exit_code
 
 
-def show(report: Report, options: Options, *, out: Print, colour: bool) -> None:
-    """Print the report in the format that was asked for."""
-    if options.format == "json":
-        out(document.render(report, everything=options.everything))
-        return
-    text = terminal.render(
-        report, terminal.Style(colour), everything=options.everything, plans=options.fix and not options.yes
-    )
-    if text:
-        out(text + "\n")
+def show(report: Report, options: Options, *, colour: bool = False) -> str:
+    """The report in the format that was asked for."""
+    match options.format:
+        case "json":
+            from runbooks.report import document
+
+            return document.render(report, everything=options.everything)
+        case "junit":
+            from runbooks.report import junit
+
+            return junit.render(report)
+        case "sarif":
+            from runbooks.report import sarif
+
+            return sarif.render(report)
+        case "html":
+            from runbooks.report import html
+
+            return html.render(report)
+    plans = options.fix and not options.yes
+    text = terminal.render(report, terminal.Style(colour), everything=options.everything, plans=plans)
+    return text + "\n" if text else ""

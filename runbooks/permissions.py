@@ -87,6 +87,7 @@ OPERATIONS: dict[str, Permission | None] = {
     "service-quotas:GetServiceQuota": Permission("servicequotas:GetServiceQuota"),
     "logs:FilterLogEvents": Permission("logs:FilterLogEvents", _CONTROL_PLANE_LOGS),
     "cloudwatch:GetMetricData": Permission("cloudwatch:GetMetricData"),
+    "cloudwatch:DescribeAlarmHistory": Permission("cloudwatch:DescribeAlarmHistory"),
     "s3:GetBucketPolicy": Permission("s3:GetBucketPolicy", ("arn:aws:s3:::outpost-artifacts-{stack}*",)),
     "http:Get": None,
     "client:Environment": None,

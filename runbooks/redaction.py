@@ -22,14 +22,15 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(://[^/\s:@]+:)[^/\s@]+(@)"), r"\1" + MASK + r"\2"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL), MASK),
     (
+        # name=value, "name": "value", name: value; not secretsmanager:Action, not an ARN.
         re.compile(
-            r"(?i)([\"']?\b[\w-]*(?:api[_-]?key|secret|password|passwd|token)[\w-]*[\"']?\s*[=:]\s*[\"']?)"
-            r"(?!\[redacted\]|arn:|outpost/|not set|missing|null|none)[^\s\"',;&}]{12,}"
+            r"(?i)(\b[\w-]*(?:api[_-]?key|secret|password|passwd|token)[\"']?(?:\s*=\s*|:\s+|:(?=[\"']))[\"']?)"
+            r"(?!\[redacted\]|arn:|outpost[-/]|not |missing|null|none|otp_)[^\s\"',;&}]{8,}"
         ),
         r"\1" + MASK,
     ),
 )
-_SECRET_NAME = re.compile(r"(?i)(api_?key|secret|password|passwd|token|credential)s?(_|$)")
+_SECRET_NAME = re.compile(r"(?i)(key|secret|password|passwd|token|credentials?)$")
 
 
 def redact(text: str) -> str:

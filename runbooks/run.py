@@ -18,9 +18,21 @@ from runbooks.observations import Region
 from runbooks.ranking import Finding, Judged, rank
 from runbooks.remedies import Plan
 from runbooks.target import Target
+from runbooks.waivers import Waiver
+from runbooks.waivers import apply as waive
 
 DEADLINE = 25.0  # seconds for all checks together; what is not judged by then is UNKNOWN
 SCHEMA_VERSION = 1
+OF_A_DISPATCH = (  # issues that a single dispatch can have
+    "dispatch-stuck-pending",
+    "agent-fails-immediately",
+    "agent-timeout",
+    "agent-no-changes",
+    "s3-access-denied",
+    "efs-mount-failure",
+    "high-cold-start",
+    "memory-pressure",
+)
 
 Progress = Callable[[str], None]
 
@@ -36,6 +48,7 @@ class Report:
     elapsed: float  # seconds
     trouble: str = ""  # why nothing could be looked at, when nothing could
     look: Look | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()  # about waivers
 
     @property
     def verdict(self) -> str:
@@ -80,6 +93,7 @@ def diagnose(
     issue: str = "",
     alarm: str = "",
     dispatch: str = "",
+    waivers: Sequence[Waiver] = (),
     progress: Progress = lambda line: None,
     announce: Progress = lambda line: None,
 ) -> Report:
@@ -88,6 +102,8 @@ def diagnose(
     Raises `OutpostError` for an issue that does not exist; whatever could not be looked at is in the report.
     """
     chosen = selected(issue, alarm)
+    if dispatch and not (issue or alarm):
+        chosen = tuple(cause for cause in chosen if cause.issue in OF_A_DISPATCH)
     begun = time.perf_counter()
     look = Look(reader)
     trouble = ""
@@ -100,7 +116,11 @@ def diagnose(
             look.down = error
             trouble = str(error)
     region = Region(look, target, dispatch)
-    judged = judge(region, chosen, progress)
+    if dispatch and not trouble:
+        _require(region, dispatch)
+    judged, notes = waive(
+        judge(region, chosen, progress), waivers, stack=target.stack, today=target.now.date()
+    )
     return Report(
         target=target,
         findings=rank(judged),
@@ -109,7 +129,22 @@ def diagnose(
         elapsed=time.perf_counter() - begun,
         trouble=trouble,
         look=look,
+        notes=tuple(notes),
     )
+
+
+def _require(region: Region, dispatch: str) -> None:
+    """Raises `OutpostError` (`no-such-dispatch`) when the jobs table has no such dispatch."""
+    try:
+        found = region.dispatches.recent()
+    except (Absent, CouldNotLook):
+        return  # the checks say what could not be looked at
+    if not found:
+        raise OutpostError(
+            "no-such-dispatch",
+            f"There is no dispatch {dispatch} in stack {region.target.stack}.",
+            remedy="Check the id and the stack; jobs are deleted when their time to live is over.",
+        )
 
 
 def judge(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +45,10 @@ class Target:
     @property
     def stack(self) -> str:
         return self.names.stack
+
+    def at_present(self) -> Target:
+        """The same target, looked at now."""
+        return replace(self, now=datetime.now(UTC))
 
     @classmethod
     def from_environment(

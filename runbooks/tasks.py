@@ -15,7 +15,7 @@ def _say(line: str) -> None:
         "issue": "only this issue of the guide",
         "alarm": "only the issue that this alarm detects",
         "dispatch": "only what concerns this dispatch",
-        "format": "terminal or json",
+        "format": "terminal, json, junit, sarif or html",
         "fix": "show the plan of every remedy; with --yes, apply it and look again",
         "yes": "apply what --fix plans",
         "plan": "with --fix --yes: only the plan with this id",
@@ -23,6 +23,9 @@ def _say(line: str) -> None:
         "since": "how far back to look, such as 10m or 2h (default 1h)",
         "stack": "the stack (default: OUTPOST_STACK, or dev)",
         "local": "look at the local region, whatever the environment says",
+        "bundle": "also save what was observed, redacted, to this file",
+        "replay": "judge what such a file holds instead of looking",
+        "watch": "look again and again, and tell what changes, until interrupted",
     }
 )
 def diagnose(
@@ -38,6 +41,9 @@ def diagnose(
     since: str = "1h",
     stack: str = "",
     local: bool = False,
+    bundle: str = "",
+    replay: str = "",
+    watch: bool = False,
 ) -> None:
     """Find what is wrong, why, and what mends it. Exits with 0 healthy, 3 failing, 4 warning, 5 unknown."""
     from outpost.errors import OutpostError
@@ -57,10 +63,14 @@ def diagnose(
                 since=since,
                 stack=stack,
                 local=local,
+                bundle=bundle,
+                replay=replay,
+                watch=watch,
             ),
             out=lambda text: print(text, flush=True),
             say=_say,
             colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+            annotate=os.environ.get("GITHUB_ACTIONS") == "true",
         )
     except OutpostError as error:
         raise Exit(f"diagnose: {error}", code=2) from error

@@ -94,6 +94,18 @@ class Metrics:
         points.sort()
         return Series(name, tuple(value for _, value in points), tuple(time for time, _ in points))
 
+    def alarm_history(self) -> list[Answer]:
+        """State changes of the stack's alarms within the look-back."""
+        answer = self._look(
+            "cloudwatch:DescribeAlarmHistory",
+            HistoryItemType="StateUpdate",
+            StartDate=(self._target.now - timedelta(seconds=self._target.since)).isoformat(),
+            EndDate=self._target.now.isoformat(),
+            PaginationConfig={"MaxItems": 500},
+        )
+        prefix = f"outpost-{self._target.stack}-"
+        return [item for item in answer.get("AlarmHistoryItems", []) if item["AlarmName"].startswith(prefix)]
+
     def throttles(self) -> float:
         """Throttled requests of the jobs table within the look-back, by whichever metric shows more."""
         events = self.series("write_throttles").total + self.series("read_throttles").total
