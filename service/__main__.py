@@ -3,16 +3,12 @@
 import os
 import sys
 
-import uvicorn
-
 from outpost.errors import OutpostError
 from service import log
 from service.app import application, build
 from service.loops import Loops
+from service.server import Server
 from service.settings import from_environment
-
-# Within the stop timeout of the task definition (60 s): requests first, then the loops' last poll.
-GRACE_SECONDS = 20
 
 
 def main() -> int:
@@ -24,22 +20,7 @@ def main() -> int:
         return 1
     log.configure(settings.log_level)
     services = build(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(services, Loops(services)),
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            # Longer than the load balancer's idle timeout (60 s): it must never meet a closed connection.
-            timeout_keep_alive=settings.keep_alive_seconds,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-    )
+    server = Server(application(services, Loops(services)), settings, services.stopping)
     log.info("control plane starts", event="start", stack=settings.stack, port=settings.port)
     server.run()
     log.info("control plane stopped", event="stop")

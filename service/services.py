@@ -1,6 +1,7 @@
 """Everything the routes and the loops use, made once by the composition root and handed to them."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from service.application.assignments import Assignments
 from service.application.authentication import Authentication
@@ -36,3 +37,4 @@ class Services:
     artifacts: Artifacts
     assignments: Assignments
     tokens: WorkerTokens
+    stopping: threading.Event = field(default_factory=threading.Event)  # SIGTERM has come

@@ -90,6 +90,22 @@ def line_of(at: float, text: str) -> Line:
         return Line(at=at, message=log.redact(text))
 
 
+def event_id(cursor: str | None, read: int) -> str:
+    """The id of a streamed line: the cursor of its page, and how many of the page's lines were sent."""
+    return f"{cursor or ''}~{read}"
+
+
+def place_of_event(last: str | None) -> tuple[str | None, int]:
+    """Where a stream goes on after the event with this id. Raises `BadCursorError`."""
+    if not last:
+        return None, 0
+    cursor, tilde, read = last.partition("~")
+    if not tilde or not read.isdecimal() or len(read) > 6:
+        raise BadCursorError(last)
+    _decode(cursor or None)
+    return cursor or None, int(read)
+
+
 def shown(line: Line) -> dict[str, str]:
     return {"time": iso(line.at), "level": line.level, "stream": line.stream, "message": line.message}
 

@@ -3,9 +3,9 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from outpost.dispatch import Status
 from outpost.names import MANIFEST
@@ -15,6 +15,7 @@ from service.domain.keys import ApiKey, Scope
 from service.routers.access import caller
 from service.routers.dispatches import known_id
 from service.routers.errors import documented, threaded
+from service.routers.streams import Follow, Streams
 from service.services import Services
 
 
@@ -54,6 +55,7 @@ class ArtifactList(BaseModel):
 def make(services: Services) -> APIRouter:
     router = APIRouter(prefix="/dispatch/{dispatch_id}", tags=["dispatches"])
     may_see = Depends(caller(services, Scope.STATUS))
+    streams = Streams(services)
 
     def recorded(job: Job) -> list[dict[str, Any]]:
         """The artifacts of the job, or those of the manifest that a stopped worker still saved."""
@@ -66,14 +68,31 @@ def make(services: Services) -> APIRouter:
         except (ValueError, AttributeError):
             return []
 
-    @router.get("/logs", response_model=LogView, responses=documented(401, 403, 404, 422, 429, 503))
+    @router.get(
+        "/logs",
+        response_model=LogView,
+        responses=documented(401, 403, 404, 422, 429, 503)
+        | {200: {"description": "Lines, or a stream of them", "content": {"text/event-stream": {}}}},
+    )
     async def logs(
+        request: Request,
         dispatch_id: str,
         key: Annotated[ApiKey, may_see],
         cursor: Annotated[str | None, Query(max_length=1024)] = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-    ) -> JSONResponse:
+        follow: Annotated[bool, Query(description="Server-sent events until the dispatch ends")] = False,
+        last_event_id: Annotated[str | None, Header(max_length=1024)] = None,
+    ) -> Response:
         """The log from the cursor on; also after CloudWatch has dropped it."""
+        if follow:
+            job = await threaded(lambda: services.dispatches.get(key.tenant_id, known_id(dispatch_id)))
+            wanted = Follow(
+                tenant_id=key.tenant_id,
+                dispatch_id=job.dispatch_id,
+                presented_key=request.state.presented_key,
+                last_event_id=last_event_id,
+            )
+            return await threaded(lambda: streams.response(wanted))
 
         def read() -> dict[str, Any]:
             job = services.dispatches.get(key.tenant_id, known_id(dispatch_id))

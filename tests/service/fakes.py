@@ -203,9 +203,11 @@ class FakeQueue:
             self.delete([next(iter(self._bodies))])
 
     def repeat_all(self) -> None:
-        """Everything that was received and not deleted comes again now; and once more."""
-        for receipt, body in list(self._bodies.items()):
+        """Everything that was received and not deleted comes again now, and some of it twice."""
+        for n, (receipt, body) in enumerate(list(self._bodies.items())):
             self._show(receipt, self.clock())
+            if n >= 5 or len(self._bodies) > 30:
+                continue
             copy = str(next(self._ids))
             self._bodies[copy] = body
             self._show(copy, self.clock())
