@@ -84,7 +84,7 @@ class Streams:
         # This replica stops; the client's EventSource reconnects to another and resumes.
 
     async def _read(self, follow: Follow, cursor: str | None) -> tuple[Job, LinePage]:
-        """The job and its next lines. A key that was revoked meanwhile ends the stream, as it does requests."""
+        """The job and its next lines. A key that was revoked meanwhile ends the stream."""
         services = self._services
         while wait := self._reads.take(services.clock()):
             await asyncio.sleep(wait)

@@ -1,0 +1,1 @@
+"""What measures the promises of DESIGN section 10."""
