@@ -92,8 +92,10 @@ def _open(region: Region, paths: Paths, *, deploy: bool) -> None:
     outputs: dict[str, Any] = {}
     api_key = ""
     if deploy:
+        values = demo_tenant.SecretValues(region.clients)
+        region.gateway.observers.append(values.observe)
         outputs = _deploy(region, paths)
-        demo_tenant.give_placeholder_secrets(region.clients)
+        region.gateway.observers.remove(values.observe)
         api_key = demo_tenant.create_key(region.clients, region.settings.stack)
     RegionInfo(
         pid=os.getpid(),

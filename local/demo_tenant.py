@@ -4,13 +4,14 @@ import hashlib
 import secrets
 from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
-
+from local.aws.call import Call
 from local.aws.client import Clients
+from local.aws.errors import Response
 from outpost.agents import AGENTS
 from outpost.names import Names, agent_secret
 
 TENANT = "demo"
+OK = 200
 KEY_PREFIX = "otp_"
 PREFIX_LENGTH = 15  # characters by which the guide looks a key up
 PLACEHOLDER = "local-region-placeholder"  # the rehearsal stand-in calls no model
@@ -35,12 +36,21 @@ def create_key(clients: Clients, stack: str) -> str:
     return key
 
 
-def give_placeholder_secrets(clients: Clients) -> None:
-    """Give every agent's secret a value, as an operator does after the first deployment."""
-    client = clients.internal("secretsmanager")
-    for agent in AGENTS:
-        try:
-            client.put_secret_value(SecretId=agent_secret(agent), SecretString=PLACEHOLDER)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
+class SecretValues:
+    """Gives every agent's secret a value as soon as it is made, as an operator does with a new stack.
+
+    An observer of the gateway while the stack is deployed: the control plane starts during the deployment
+    and finds them filled.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._names = {agent_secret(agent) for agent in AGENTS}
+
+    def observe(self, call: Call, response: Response) -> None:
+        if (call.service, call.operation) != ("secretsmanager", "CreateSecret") or response.status != OK:
+            return
+        name = str(call.parameters.get("Name", ""))
+        if name in self._names:
+            client = self._clients.internal("secretsmanager")
+            client.put_secret_value(SecretId=name, SecretString=PLACEHOLDER)

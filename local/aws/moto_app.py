@@ -14,7 +14,9 @@ from moto.core import responses as moto_responses
 from moto.core import utils as moto_utils
 from moto.core.responses import ActionResult
 from moto.dynamodb.responses import DynamoHandler
+from moto.iam.access_control import PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import FakeBucket
 
 from local import moto_extensions
 from local.aws.errors import Response
@@ -34,6 +36,7 @@ class EmbeddedAws:
 
     def __init__(self) -> None:
         _quicken()
+        _leave_access_to_iam()
         moto_extensions.install()
         self._app = DomainDispatcherApplication(create_backend_app)
 
@@ -66,6 +69,11 @@ def backend(service: str) -> Any:
 
     regions = get_backend(service)[ACCOUNT]
     return regions["aws"] if service == "iam" else regions[REGION]
+
+
+def _leave_access_to_iam() -> None:
+    """Let S3 judge no bucket policies: moto ignores their conditions, and IAM has judged already."""
+    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
 
 
 def _quicken() -> None:
