@@ -157,12 +157,13 @@ class AwsReader:
             self._count(operation)
             return _plain(getattr(client, name)(**parameters))
         pages = client.get_paginator(name).paginate(**parameters)
-        keys = pages.result_keys or []
-        whole: Answer = {key.expression: [] for key in keys}
+        whole: Answer = {}
         for page in pages:
             self._count(operation)
-            for key in keys:
-                whole[key.expression] += key.search(page) or []
+            for key in pages.result_keys or []:
+                found = key.search(page)
+                if isinstance(found, list):  # and not DynamoDB's counts, which nothing here needs
+                    whole.setdefault(key.expression, []).extend(found)
         return whole
 
     def _count(self, operation: str) -> None:
