@@ -7,7 +7,7 @@ from invoke import Collection, Context, Exit, task
 
 from infra.tasks import cost
 from local import tasks as local_tasks
-from runbooks.tasks import diagnose, docs
+from runbooks.tasks import diagnose
 
 SOURCES = "outpost infra service worker runbooks local tests tasks.py"
 
@@ -36,6 +36,19 @@ def test(c: Context, k: str = "", fast: bool = False) -> None:
     """Run the tests on all cores."""
     selection = (f" -k '{k}'" if k else "") + (" -m 'not region'" if fast else "")
     _run(c, f"python -m pytest -n 2 --dist loadfile{selection}")
+
+
+@task(help={"check": "change nothing; exit 1 when a generated file is stale"})
+def docs(c: Context, check: bool = False) -> None:
+    """Write what docs/ takes from the declarations: the guide, the settings, the architecture's diagram."""
+    from infra import documents
+    from runbooks import guide
+
+    stale = [*guide.write(check=check), *documents.write(check=check)]
+    for path in stale:
+        print(f"{'stale' if check else 'written'}: {path}")
+    if check and stale:
+        raise Exit("run ./inv docs", code=1)
 
 
 @task

@@ -83,6 +83,7 @@ def _clean(paths: Paths) -> None:
     """Remove what an earlier region left behind: its state was in memory and is gone."""
     for name in ("tasks", "efs"):
         shutil.rmtree(paths.directory / name, ignore_errors=True)
+    (paths.directory / "stack.json").unlink(missing_ok=True)  # the engine's record of what it deployed
     paths.region.unlink(missing_ok=True)
 
 

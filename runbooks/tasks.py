@@ -1,4 +1,4 @@
-"""Invoke tasks of the runbooks: `diagnose` and the guide."""
+"""Invoke task of the runbooks: `diagnose`."""
 
 import os
 import sys
@@ -78,16 +78,4 @@ def diagnose(
         raise Exit(code=code)
 
 
-@task(help={"check": "change nothing; exit 1 when a generated file is stale"})
-def docs(c: Context, check: bool = False) -> None:
-    """Generate what docs/ takes from the declarations: the troubleshooting guide."""
-    from runbooks.guide import write
-
-    stale = write(check=check)
-    for path in stale:
-        print(f"{'stale' if check else 'written'}: {path}")
-    if check and stale:
-        raise Exit("run ./inv docs", code=1)
-
-
-namespace = Collection(diagnose, docs)
+namespace = Collection(diagnose)

@@ -1,0 +1,32 @@
+"""Fixtures that every part may use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.testing import LocalRegion
+
+
+@pytest.fixture(scope="session")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRegion]:
+    """A local region with stack dev deployed: one for each process of the test run.
+
+    Tests share it: use names and tenants of your own, and undo the faults that you put in.
+    """
+    with LocalRegion.start(tmp_path_factory.mktemp("region")) as started:
+        yield started
+
+
+@pytest.fixture
+def fresh_region(tmp_path: Path) -> Iterator[LocalRegion]:
+    """A local region of one's own, for tests that break it for good. Takes seconds to start."""
+    with LocalRegion.start(tmp_path / "region") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def empty_region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRegion]:
+    """A local region in which nothing is deployed, for tests of the region itself."""
+    with LocalRegion.start(tmp_path_factory.mktemp("empty-region"), deploy=False) as started:
+        yield started
