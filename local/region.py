@@ -31,6 +31,7 @@ from local.fargate.logs import LogDriver
 from local.fargate.memory import MemoryWatch
 from local.fargate.processes import Processes
 from local.fargate.roles import CREDENTIALS_ROUTE, Roles
+from local.iam.guard import IamGuard
 
 # Imported once in the fork server, so that a worker's process starts without importing them.
 PRELOAD = ("httpx", "json", "subprocess", "tarfile", "psutil")
@@ -132,7 +133,7 @@ class Region:
 
     def _wire(self) -> None:
         gateway = self.gateway
-        gateway.guards.append(self.faults.guard)
+        gateway.guards += [self.faults.guard, IamGuard(self.ecs.store)]
         gateway.answers.update(self.ecs.answers)
         gateway.answers.update(
             {
