@@ -64,11 +64,11 @@ class EmbeddedAws:
 
 
 def backend(service: str) -> Any:
-    """moto's state of a service in the one account and region (IAM and STS are global)."""
+    """moto's state of a service in the one account and region (IAM, STS and S3 are global)."""
     from moto.backends import get_backend
 
     regions = get_backend(service)[ACCOUNT]
-    return regions["aws"] if service == "iam" else regions[REGION]
+    return regions["aws" if service in {"iam", "s3", "sts"} else REGION]
 
 
 def _leave_access_to_iam() -> None:

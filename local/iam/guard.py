@@ -12,7 +12,7 @@ from local.ecs.store import TaskStore
 from local.iam import data_needs as _data_needs  # noqa: F401 - registers its finders
 from local.iam.needs import FINDERS, Need, needs
 from local.iam.principals import Policies, Principal, Principals
-from local.iam.signature import Expired, body_matches, verified
+from local.iam.signature import Expired, NotVersion4, body_matches, verified
 from local.iam.task_needs import EcsNeeds
 from outpost.policy import Decision, Request, Verdict, evaluate, parse
 from outpost.policy_conditions import Context
@@ -68,6 +68,11 @@ def _check_signature(call: Call, principal: Principal) -> None:
         genuine = verified(call, principal.secret_key)
     except Expired:
         raise _expired(call) from None
+    except NotVersion4:
+        raise AwsError(
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+        ) from None
     if not genuine:
         code = "SignatureDoesNotMatch" if call.protocol != "json" else "InvalidSignatureException"
         raise AwsError(

@@ -18,17 +18,21 @@ _SAFE = "-_.~"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
+class NotVersion4(Exception):  # noqa: N818 - a state of a request
+    """The URL is presigned by signature version 2, which S3 takes for no bucket made after June 2020."""
+
+
 class Expired(Exception):  # noqa: N818 - a state of a request
     """The request was signed too long ago, or its presigned URL has run out."""
 
 
 def verified(call: Call, secret_key: str) -> bool:
-    """Whether the request was signed with this secret key. Raises `Expired`."""
+    """Whether the request was signed with this secret key. Raises `Expired`, `NotVersion4`."""
     query = parse_qsl(call.environ.get("QUERY_STRING", ""), keep_blank_values=True)
     if call.presigned:
         given = dict(query)
         if "X-Amz-Signature" not in given:
-            return False
+            raise NotVersion4
         credential, headers, signature = (
             given[f"X-Amz-{name}"] for name in ("Credential", "SignedHeaders", "Signature")
         )
