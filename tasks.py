@@ -52,6 +52,20 @@ def docs(c: Context, check: bool = False) -> None:
 
 
 @task
+def demo(c: Context) -> None:
+    """Show the whole story in a local region of its own: deploy, dispatch, break, diagnose, mend."""
+    from local import demo as story
+    from outpost.errors import OutpostError
+
+    try:
+        story.run(lambda text: print(text, flush=True))
+    except OutpostError as error:
+        raise Exit(f"demo: {error}", code=1) from error
+    except KeyboardInterrupt:
+        raise Exit("demo: interrupted", code=130) from None
+
+
+@task
 def lock(c: Context) -> None:
     """Write the lock files anew: of this checkout and of the images (needs uv)."""
     compile_ = "uv pip compile --generate-hashes --no-emit-index-url -q --custom-compile-command './inv lock'"
@@ -65,5 +79,5 @@ def lock(c: Context) -> None:
     )
 
 
-namespace = Collection(lint, test, lock, diagnose, docs, cost)
+namespace = Collection(lint, test, demo, lock, diagnose, docs, cost)
 namespace.add_collection(local_tasks.namespace, name="local")

@@ -15,6 +15,7 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from local import demo_tenant, state
@@ -43,16 +44,15 @@ def main(arguments: list[str]) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("botocore").setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, _stop)
     Identity.current().save(paths.process)
     _clean(paths)
     region = None
     try:
         region = Region(options.settings)
         _open(region, paths, deploy=options.deploy)
-        ended.wait()
+        threading.Event().wait()
     except OutpostError as error:
         log.error("%s", error)
         return 1
@@ -65,6 +65,13 @@ def main(arguments: list[str]) -> int:
             region.close()
         paths.process.unlink(missing_ok=True)
     return 0
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """End whatever the main thread does, also a deployment; closing is not interrupted again."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(0)
 
 
 def _parse(arguments: list[str]) -> Options:

@@ -74,7 +74,10 @@ def start(
     except BaseException:
         if process.poll() is None:
             process.terminate()
-            process.wait(STOP_WITHIN)
+            try:
+                process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
         raise
     return info
 

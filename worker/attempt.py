@@ -103,9 +103,9 @@ class Attempt:
         invocation = self._invocation()
         reader = adapter.reader()
         started_at = time.time()
-        self._journal.say(
-            f"starting {invocation.argv[0]} as uid {self._identity.uid if self._identity else os.geteuid()}"
-        )
+        who = f"the rehearsal of {adapter.agent}" if self._settings.rehearsal else adapter.executable
+        uid = self._identity.uid if self._identity else os.geteuid()
+        self._journal.say(f"starting {who} as uid {uid}")
 
         def on_line(line: str) -> None:
             for text in reader.read(line):
