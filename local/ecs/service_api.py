@@ -14,9 +14,8 @@ from local.ecs.store import TaskStore
 
 MAX_DESCRIBED = 10  # services of one DescribeServices
 PAGE = 10  # services of a page of ListServices unless maxResults says otherwise
-# Changes of these make a new deployment.
+# Changes of these make a new deployment, as a change of the task definition does.
 ROLLED_OUT = (
-    "taskDefinition",
     "networkConfiguration",
     "loadBalancers",
     "capacityProviderStrategy",
@@ -75,10 +74,7 @@ class ServiceApi:
             parameters.get(name) is not None and parameters[name] != service.settings.get(name)
             for name in ROLLED_OUT
         )
-        if parameters.get("taskDefinition"):
-            changed = (
-                changed and definition["taskDefinitionArn"] != service.primary.definition["taskDefinitionArn"]
-            )
+        changed |= definition["taskDefinitionArn"] != service.primary.definition["taskDefinitionArn"]
         kept = {key: value for key, value in parameters.items() if key not in {"cluster", "service"}}
         service.settings.update({key: value for key, value in kept.items() if value is not None})
         if parameters.get("desiredCount") is not None:

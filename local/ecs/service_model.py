@@ -115,7 +115,7 @@ class Service:
             "desiredCount": self.desired,
             "runningCount": sum(running for running, _ in counts.values()),
             "pendingCount": sum(pending for _, pending in counts.values()),
-            "platformVersion": "LATEST",
+            "platformVersion": self.settings.get("platformVersion") or "LATEST",
             "platformFamily": "Linux",
             "taskDefinition": self.primary.definition["taskDefinitionArn"],
             "deploymentConfiguration": {
