@@ -104,7 +104,8 @@ def _finish(
         control.result(result, patience=patience)
     except RefusedError as error:
         journal.complain(str(error))
-        return WorkerExit.REFUSED
+        # A worker that is told to stop may find its dispatch cancelled: it ended as it was told.
+        return exit_code if stop.is_set() else WorkerExit.REFUSED
     except UnavailableError as error:
         journal.complain(str(error))
     return exit_code

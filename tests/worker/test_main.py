@@ -122,6 +122,17 @@ def test_a_stop_ends_the_agent_and_keeps_its_work(start: StartWorker) -> None:
     assert {"changes.patch", "output.log"} <= set(worker.stored)
 
 
+def test_a_cancelled_dispatch_ends_as_a_stop(start: StartWorker) -> None:
+    worker = start(
+        task="rehearse: sleep 60",
+        answer=lambda path: (409, {"code": "dispatch-cancelling"}) if path == "/worker/result" else None,
+    )
+    worker.wait_for("tool work")
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.wait() == 143, worker.log
+    assert "output.log" in worker.stored
+
+
 def test_a_stop_while_it_waits_for_an_assignment(start: StartWorker) -> None:
     worker = start(answer=lambda path: (503, {}))
     time.sleep(0.5)
