@@ -103,6 +103,11 @@ class Settings:
         "X86_64",
         "CPU architecture of the images and the tasks.",
     )
+    image_architectures: tuple[str, ...] = setting(
+        Texts(r"X86_64|ARM64", "architectures", maximum=2),
+        (),
+        "CPU architectures that images are built for; empty for that of the tasks only.",
+    )
     image_tag: str = setting(
         Text(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "an image tag"),
         VERSION,

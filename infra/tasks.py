@@ -1,8 +1,28 @@
-"""Tasks that deploy the stack and say what it costs. Thin: parse, call one function, print, exit code."""
+"""Tasks that price, build and deploy the stack. Thin: parse, call one function, print, exit code."""
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from invoke import Context, Exit, task
+from invoke import Collection, Context, Exit, task
+
+from outpost.exit_codes import Verdict
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _reported(name: str) -> Iterator[None]:
+    """Errors that a user can act on are one line and exit code 1."""
+    from outpost.errors import OutpostError
+
+    try:
+        yield
+    except OutpostError as error:
+        raise Exit(f"{name}: {error}", code=1) from error
 
 
 @task(
@@ -21,15 +41,89 @@ def cost(c: Context, stack: list[str], assume: list[str], format: str = "text") 
     from infra.cost_assumptions import Assumptions
     from infra.prices import Prices
     from infra.rendering import Declared
-    from outpost.errors import OutpostError
 
     if format not in ("text", "json"):
         raise Exit(f"cost: --format is text or json, not {format!r}", code=2)
-    try:
+    with _reported("cost"):
         assumed = Assumptions.parse(assume)
         with ThreadPoolExecutor() as pool:
             declared = list(pool.map(Declared.of_stack, stack or ["dev", "prod"]))
         estimate = Estimate.of(declared, assumed, Prices.load())
-    except OutpostError as error:
-        raise Exit(f"cost: {error}", code=1) from error
     print(as_text(estimate) if format == "text" else json.dumps(as_document(estimate), indent=2))
+
+
+_IMAGE_HELP = {
+    "stack": "stack whose architectures are built for (default: OUTPOST_STACK, or dev)",
+    "target": "image to build, such as claude; may be repeated (default: all)",
+    "architecture": "X86_64 or ARM64; may be repeated (default: the stack's)",
+    "dirty": "build although changes are not committed; the tag says so",
+    "dry_run": "print the commands only",
+}
+
+
+@task(iterable=["target", "architecture"], help=_IMAGE_HELP, name="build")
+def build_images(
+    c: Context,
+    target: list[str],
+    architecture: list[str],
+    stack: str = "",
+    dirty: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Build the images of this commit on this machine. Prints the tag. Needs docker, and no account."""
+    from infra import deploy_images
+
+    with _reported("images.build"):
+        what = deploy_images.wanted(stack, target, architecture, dirty=dirty)
+        deploy_images.build(what, _say, dry_run=dry_run)
+    print(what.tag)
+
+
+@task(
+    iterable=["target", "architecture"],
+    help={**_IMAGE_HELP, "yes": "do not ask"},
+    name="push",
+)
+def push_images(
+    c: Context,
+    target: list[str],
+    architecture: list[str],
+    stack: str = "",
+    dirty: bool = False,
+    dry_run: bool = False,
+    yes: bool = False,
+) -> None:
+    """Build and push the images of this commit that the registry does not have. Prints the tag."""
+    from infra import deploy_images
+
+    with _reported("images.push"):
+        what = deploy_images.wanted(stack, target, architecture, dirty=dirty)
+        deploy_images.push(what, stack, _say, dry_run=dry_run, yes=yes)
+    print(what.tag)
+
+
+@task(
+    help={
+        "stack": "stack to deploy (default: OUTPOST_STACK, or dev)",
+        "preview": "print what would be called and changed, and change nothing",
+        "yes": "do not ask",
+        "dirty": "deploy although changes are not committed; the tag says so",
+    }
+)
+def deploy(
+    c: Context, stack: str = "", preview: bool = False, yes: bool = False, dirty: bool = False
+) -> None:
+    """Bring this commit up on AWS, also on an empty account. Exits with 3 when it runs but is not healthy."""
+    from infra import deploy as deployment
+    from infra.operations.health import UnhealthyError
+    from infra.operations.rollout import RolloutError
+
+    with _reported("deploy"):
+        try:
+            outputs = deployment.run(stack, _say, preview_only=preview, yes=yes, dirty=dirty)
+        except (RolloutError, UnhealthyError) as error:
+            raise Exit(f"deploy: {error}", code=Verdict.FAILING) from error
+    print(json.dumps(outputs, indent=2, sort_keys=True))
+
+
+images = Collection("images", build_images, push_images)
