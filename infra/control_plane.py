@@ -115,6 +115,7 @@ class ControlPlane(ComponentResource):
             runtime_platform=aws.ecs.TaskDefinitionRuntimePlatformArgs(
                 cpu_architecture=args.architecture, operating_system_family="LINUX"
             ),
+            skip_destroy=True,  # a roll-back needs the revision before this one
             volumes=[aws.ecs.TaskDefinitionVolumeArgs(name=SCRATCH)],
             container_definitions=definitions(self._container(logs.name)),
             opts=self._child,

@@ -123,6 +123,21 @@ class Settings:
         4,
         "Tasks of the control plane that auto-scaling may start.",
     )
+    tenant_maximum_active: int = setting(
+        Number(1, 1_000_000),
+        1000,
+        "Dispatches that a tenant may have unfinished; more are answered 429. A key may have its own limit.",
+    )
+    tenant_maximum_per_day: int = setting(
+        Number(1, 100_000_000),
+        100_000,
+        "Dispatches that a tenant may start in a day.",
+    )
+    key_requests_per_minute: int = setting(
+        Number(1, 1_000_000),
+        1200,
+        "Requests that one API key may make in a minute.",
+    )
     log_level: str = setting(
         Choice("debug", "info", "warning", "error"),
         "info",
