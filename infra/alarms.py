@@ -71,7 +71,9 @@ class Alarms(ComponentResource):
             alarm_description=description,
             namespace=alarm.namespace,
             metric_name=alarm.metric,
-            statistic=alarm.statistic,
+            # A percentile, such as p95, goes under another name than CloudWatch's five plain statistics.
+            statistic=None if _percentile(alarm) else alarm.statistic,
+            extended_statistic=alarm.statistic if _percentile(alarm) else None,
             threshold=alarm.threshold,
             comparison_operator=alarm.comparison,
             period=alarm.period,
@@ -128,3 +130,7 @@ class Alarms(ComponentResource):
             ),
             opts=self._child,
         )
+
+
+def _percentile(alarm: MetricAlarm) -> bool:
+    return alarm.statistic.startswith("p")

@@ -6,6 +6,7 @@ import pulumi_aws as aws
 from pulumi import ComponentResource, Output, ResourceOptions
 
 from infra.account import Account
+from infra.deploy_state import KEY_ALIAS
 from infra.policies import Statement, policy
 from outpost.names import Names
 
@@ -68,6 +69,9 @@ class Deployer(ComponentResource):
         )
         # Metadata only: a preview compares declarations with Pulumi's state, not with what is stored.
         preview = self._role("preview", "pull_request", "job-function/ViewOnlyAccess")
+        aws.iam.RolePolicy(
+            f"{name}-preview", name="state", role=preview.name, policy=_state(args.account), opts=self._child
+        )
         self.deploy_role_arn, self.preview_role_arn = deploy.arn, preview.arn
         self.register_outputs({"deploy_role_arn": self.deploy_role_arn})
 
@@ -118,5 +122,25 @@ def _roles(account: Account) -> Output[str]:
             actions=["iam:CreateServiceLinkedRole"],
             resources=[linked],
             conditions={"StringEquals": {"iam:AWSServiceName": list(LINKED_ROLES)}},
+        ),
+    )
+
+
+def _state(account: Account) -> Output[str]:
+    """What a preview reads besides metadata: Pulumi's state and its key, and which images there are."""
+    bucket = Output.concat("arn:aws:s3:::outpost-pulumi-", account.id, f"-{account.region}")
+    return policy(
+        Statement(sid="Listing", actions=["s3:ListBucket"], resources=[bucket]),
+        Statement(sid="State", actions=["s3:GetObject"], resources=[Output.concat(bucket, "/*")]),
+        Statement(
+            sid="StateKey",
+            actions=["kms:Decrypt", "kms:DescribeKey"],
+            resources=[account.arn("kms", "key/*")],
+            conditions={"ForAnyValue:StringEquals": {"kms:ResourceAliases": KEY_ALIAS}},
+        ),
+        Statement(
+            sid="Images",
+            actions=["ecr:DescribeImages", "ecr:DescribeRepositories"],
+            resources=[account.arn("ecr", "repository/outpost-*")],
         ),
     )

@@ -32,6 +32,12 @@ def test_alarms_tell_the_encrypted_topic(program: Program) -> None:
         assert action.endswith(topic.inputs["name"]), name
 
 
+def test_a_percentile_is_declared_as_cloudwatch_wants_it(program: Program) -> None:
+    plain = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
+    for name, alarm in program.of("cloudwatch/metricAlarm:MetricAlarm").items():
+        assert (alarm.inputs.get("statistic") in plain) != ("extendedStatistic" in alarm.inputs), name
+
+
 def test_placeholders_are_filled(program: Program) -> None:
     for name, alarm in program.of("cloudwatch/metricAlarm:MetricAlarm").items():
         values = alarm.inputs.get("dimensions", {}).values()

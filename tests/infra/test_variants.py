@@ -94,5 +94,13 @@ def test_only_one_repository_and_one_environment_may_deploy() -> None:
     )
 
 
+def test_a_preview_reads_pulumis_state_and_writes_nothing() -> None:
+    policies = Program("prod", githubRepository="example/outpost").of("iam/rolePolicy:RolePolicy")
+    statements = policies["deployer-preview"].document("policy")["Statement"]
+    reads = ("Get", "List", "Describe", "Decrypt")
+    verbs = [action.partition(":")[2] for statement in statements for action in statement["Action"]]
+    assert all(verb.startswith(reads) for verb in verbs)
+
+
 def test_without_a_repository_nobody_may_deploy_by_federation() -> None:
     assert not Program("prod").of("iam/openIdConnectProvider:OpenIdConnectProvider")
