@@ -15,6 +15,7 @@ class Arguments(Mapping[str, Any]):
         self._values = {key: value for key, value in values.items() if value is not None}
         self._default_tags = default_tags or {}
         self._read: set[str] = set()
+        self.tags_read = False  # whether the type takes tags at all
 
     def __getitem__(self, key: str) -> Any:
         self._read.add(key)
@@ -29,7 +30,12 @@ class Arguments(Mapping[str, Any]):
     @property
     def tags(self) -> dict[str, str]:
         """The tags that the resource gets, in the order of their keys."""
-        return dict(sorted({**self._default_tags, **self.get("tags", {})}.items()))
+        self.tags_read = True
+        return self.merged_tags()
+
+    def merged_tags(self) -> dict[str, str]:
+        """The same, for looking only."""
+        return dict(sorted({**self._default_tags, **self._values.get("tags", {})}.items()))
 
     def pascal(self, *keys: str) -> dict[str, Any]:
         """The given ones of these arguments by the AWS API's names (`vpcId` -> `VpcId`), all through."""

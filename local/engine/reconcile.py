@@ -121,7 +121,8 @@ class Reconciler:
             for key in wanted.inputs.keys() | old.inputs.keys()
             if key not in ("tags", "tagsAll") and wanted.inputs.get(key) != old.inputs.get(key)
         }
-        retag = args.tags != old.tags
+        tags = args.merged_tags() if kind.retag or old.tags else {}
+        retag = tags != old.tags
         if retag and kind.retag is None:
             changed.add("tags")
         if not changed and not retag:
@@ -135,8 +136,8 @@ class Reconciler:
             outputs = {**outputs, **kind.update(self.aws, old, args)}
             self._refuse_unread(args)
         if retag and kind.retag is not None:
-            kind.retag(self.aws, old, args.tags)
-        return self._state(wanted, old.id, outputs, args.tags)
+            kind.retag(self.aws, old, tags)
+        return self._state(wanted, old.id, outputs, tags)
 
     def _replace(self, kind: Kind, wanted: Declaration, args: Arguments, old: ResourceState) -> ResourceState:
         self.changes.replaced.append(wanted.urn)
@@ -151,7 +152,8 @@ class Reconciler:
 
     def _create(self, kind: Kind, wanted: Declaration, args: Arguments) -> ResourceState:
         created = kind.create(self.aws, args)
-        state = self._state(wanted, created.id, created.outputs, args.tags)
+        tags = args.merged_tags() if args.tags_read else {}
+        state = self._state(wanted, created.id, created.outputs, tags)
         try:
             self._refuse_unread(args)
         except OutpostError:

@@ -1,12 +1,14 @@
-"""What moto lacks and the stack needs, added to moto's own classes; each module has one `install`.
+"""What moto lacks or drops and the stack needs, added to moto's own classes, one module for each service.
 
-Installed once, where moto's application is made. A newer moto that has an operation wins: nothing that
-exists is replaced here.
+Installed once, where moto's application is made. An operation that a newer moto has is left alone.
 """
 
-from local.moto_extensions import efs
+from local.moto_extensions import ec2, efs, s3, servicediscovery
 
 
 def install() -> None:
     """Add every extension; a second call changes nothing."""
+    ec2.install()
     efs.install()
+    s3.install()
+    servicediscovery.install()

@@ -11,7 +11,14 @@ _RULE = "aws:cloudwatch/eventRule:EventRule"
 _TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 
 
-@creates(_RULE, replace_on=["name", "eventBusName"], named_by="name", put=True)
+def retag(aws: Aws, old: ResourceState, tags: dict[str, str]) -> None:
+    events = aws.client("events")
+    if gone := [key for key in old.tags if key not in tags]:
+        events.untag_resource(ResourceARN=old.outputs["arn"], TagKeys=gone)
+    events.tag_resource(ResourceARN=old.outputs["arn"], Tags=tag_list(tags))
+
+
+@creates(_RULE, replace_on=["name", "eventBusName"], named_by="name", put=True, retag=retag)
 def event_rule(aws: Aws, args: Arguments) -> Created:
     made = aws.client("events").put_rule(
         **args.pascal("name", "description", "eventPattern", "scheduleExpression", "state", "roleArn"),

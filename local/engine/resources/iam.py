@@ -109,7 +109,14 @@ def delete_policy(aws: Aws, old: ResourceState) -> None:
     aws.client("iam").delete_policy(PolicyArn=old.id)
 
 
-@creates(_OIDC, replace_on=["url"], named_by="url")
+def _retag_provider(aws: Aws, old: ResourceState, tags: dict[str, str]) -> None:
+    iam = aws.client("iam")
+    if gone := [key for key in old.tags if key not in tags]:
+        iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=old.id, TagKeys=gone)
+    iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=old.id, Tags=tag_list(tags))
+
+
+@creates(_OIDC, replace_on=["url"], named_by="url", retag=_retag_provider)
 def open_id_connect_provider(aws: Aws, args: Arguments) -> Created:
     made = aws.client("iam").create_open_id_connect_provider(
         Url=args["url"],
