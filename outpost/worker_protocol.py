@@ -11,11 +11,17 @@ CONTROL_URL = "OUTPOST_CONTROL_URL"
 DISPATCH_ID = "OUTPOST_DISPATCH_ID"
 ATTEMPT = "OUTPOST_ATTEMPT"
 TOKEN = "OUTPOST_WORKER_TOKEN"  # noqa: S105 - the variable's name
+# Instead of a dispatch and an attempt: an idle worker of the warm pool, which leases one dispatch.
+POOL_SLOT = "OUTPOST_POOL_SLOT"
 
 # Routes of the control plane for workers; the token goes in `Authorization: Bearer`.
 CLAIM_ROUTE = "/worker/claim"
 UPLOADS_ROUTE = "/worker/uploads"
 RESULT_ROUTE = "/worker/result"
+# For an idle worker: waits up to LEASE_WAIT seconds. 200 with the attempt's token and its assignment, 204 for
+# nothing yet, 4xx for "go away".
+LEASE_ROUTE = "/worker/lease"
+LEASE_WAIT = 20.0
 
 
 def started_by(tenant_id: str, dispatch_id: str, attempt: int) -> str:

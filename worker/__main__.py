@@ -26,6 +26,7 @@ from worker.workspace import Directories, agent_identity
 # has 120 s (stopTimeout): 10 to end the agent, the rest to collect, upload and report.
 CLAIM_PATIENCE = 180.0
 REPORT_PATIENCE = 180.0
+IDLE_LIMIT = 3600.0  # seconds that an idle worker waits for a dispatch: it is paid for all the while
 REPORT_PATIENCE_STOPPED = 25.0
 
 
@@ -47,25 +48,42 @@ def main() -> int:
     except (OutpostError, OSError) as error:
         _complain(str(error))
         return WorkerExit.FAILED
-    redactor = Redactor([settings.token, settings.api_key])
-    journal = Journal(settings.dispatch_id, directories.out / "output.log", redactor)
-    control = ControlPlane(settings.control_url, settings.token, stop)
     try:
-        assignment = control.claim(patience=CLAIM_PATIENCE)
+        obtained = _obtain(settings, stop)
     except RefusedError as error:
-        journal.say(str(error), level="error")
-        return WorkerExit.REFUSED
+        _complain(str(error))
+        return WorkerExit.COMPLETED if settings.pool_slot else WorkerExit.REFUSED
     except UnavailableError as error:
-        journal.say(str(error), level="error")
+        _complain(str(error))
         return WorkerExit.TERMINATED if stop.is_set() else WorkerExit.NO_ASSIGNMENT
     except OutpostError as error:
-        journal.say(str(error), level="error")
+        _complain(str(error))
         return WorkerExit.FAILED
+    if obtained is None:
+        return WorkerExit.COMPLETED
+    token, assignment = obtained
+    redactor = Redactor([settings.token, token, settings.api_key])
+    journal = Journal(assignment.dispatch_id, directories.out / "output.log", redactor)
+    control = ControlPlane(settings.control_url, token)
     redactor.add(assignment.git_token)
     started_at = time.time()
     journal.say(f"dispatch {assignment.dispatch_id}, attempt {assignment.attempt}, agent {settings.agent}")
     outcome = Attempt(settings, assignment, directories, journal, identity, stop).run()
     return _finish(control, directories, journal, assignment, outcome, started_at, stop)
+
+
+def _obtain(settings: Settings, stop: threading.Event) -> tuple[str, Assignment] | None:
+    """The token and assignment: claimed, or leased by an idle worker; None when none came in time."""
+    control = ControlPlane(settings.control_url, settings.token, stop)
+    if not settings.pool_slot:
+        return settings.token, control.claim(patience=CLAIM_PATIENCE)
+    tired = time.monotonic() + IDLE_LIMIT
+    while time.monotonic() < tired:
+        if stop.is_set():
+            raise UnavailableError("stopped", "Stopped while idle.")
+        if leased := control.lease(settings.pool_slot, patience=CLAIM_PATIENCE):
+            return leased
+    return None
 
 
 def _finish(

@@ -85,6 +85,16 @@ class ControlPlane:
         """Fetch the assignment, which makes the dispatch RUNNING. Waits up to `patience` seconds."""
         return Assignment.parse(self._post(worker_protocol.CLAIM_ROUTE, {}, patience, interruptible=True))
 
+    def lease(self, slot: str, *, patience: float) -> tuple[str, Assignment] | None:
+        """As an idle worker, wait for a dispatch: its attempt's token and its assignment, or None for now.
+
+        Raises `RefusedError` when this worker is not wanted any more, `UnavailableError` as `claim`.
+        """
+        wait = worker_protocol.LEASE_WAIT + REQUEST_TIMEOUT
+        route = worker_protocol.LEASE_ROUTE
+        answer = self._post(route, {"slot": slot}, patience, interruptible=True, timeout=wait)
+        return (str(answer["token"]), Assignment.parse(answer["assignment"])) if answer else None
+
     def uploads(self, files: list[dict[str, object]], *, patience: float) -> list[dict[str, Any]]:
         """Presigned URLs for the named files."""
         answer = self._post(worker_protocol.UPLOADS_ROUTE, {"files": files}, patience)
@@ -95,13 +105,19 @@ class ControlPlane:
         self._post(worker_protocol.RESULT_ROUTE, result, patience)
 
     def _post(
-        self, route: str, body: Mapping[str, object], patience: float, *, interruptible: bool = False
+        self,
+        route: str,
+        body: Mapping[str, object],
+        patience: float,
+        *,
+        interruptible: bool = False,
+        timeout: float = REQUEST_TIMEOUT,
     ) -> dict[str, Any]:
         give_up = time.monotonic() + patience
         delay = FIRST_DELAY
         while True:
             try:
-                status, answer, retry_after = self._request(route, body)
+                status, answer, retry_after = self._request(route, body, timeout)
                 problem = f"HTTP {status}"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 status, answer, retry_after, problem = 0, {}, None, f"{type(error).__name__}: {error}"
@@ -125,8 +141,10 @@ class ControlPlane:
             else:
                 time.sleep(pause)
 
-    def _request(self, route: str, body: Mapping[str, object]) -> tuple[int, dict[str, Any], float | None]:
-        connection, path = _connect(self._url + route, REQUEST_TIMEOUT)
+    def _request(
+        self, route: str, body: Mapping[str, object], timeout: float
+    ) -> tuple[int, dict[str, Any], float | None]:
+        connection, path = _connect(self._url + route, timeout)
         try:
             headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
             connection.request("POST", path, json.dumps(body).encode(), headers)

@@ -185,6 +185,14 @@ class Git:
             )
         return (done.stdout or b"").decode("utf-8", "replace").strip()
 
+    def start(self, repository: Path) -> tuple[str | None, str]:
+        """The commit that is checked out, None in a repository without commits, and its tree."""
+        try:
+            commit, tree = self.output(repository, "log", "-1", "--format=%H %T").split()
+        except OutpostError:
+            return None, EMPTY_TREE
+        return commit, tree
+
     def head(self, repository: Path) -> str | None:
         """The commit that is checked out; None in a repository without commits."""
         try:

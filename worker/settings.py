@@ -25,8 +25,9 @@ class Settings:
 
     agent: Agent
     control_url: str
-    dispatch_id: str
+    dispatch_id: str  # "" for an idle worker of the warm pool
     attempt: int
+    pool_slot: str = ""
     token: str = field(repr=False)
     api_key: str = field(repr=False, default="")
     work_directory: Path
@@ -47,10 +48,12 @@ class Settings:
         agent = _agent(_required(environ, worker_protocol.AGENT))
         local_region = environ.get(LOCAL_REGION) == "1"
         workspace = environ.get("OUTPOST_WORKSPACE_DIR", "")
+        pool_slot = environ.get(worker_protocol.POOL_SLOT, "").strip()
         return cls(
             agent=agent,
             control_url=_required(environ, worker_protocol.CONTROL_URL).rstrip("/"),
-            dispatch_id=_required(environ, worker_protocol.DISPATCH_ID),
+            dispatch_id="" if pool_slot else _required(environ, worker_protocol.DISPATCH_ID),
+            pool_slot=pool_slot,
             attempt=_integer(environ, worker_protocol.ATTEMPT, 1),
             token=_required(environ, worker_protocol.TOKEN),
             api_key=environ.get(AGENTS[agent].key_variable, "").strip(),

@@ -14,7 +14,7 @@ from pathlib import Path
 from outpost.errors import OutpostError
 from worker.control import Assignment
 from worker.process import Identity, Limits
-from worker.repository import EMPTY_TREE, Git, Interrupted, address
+from worker.repository import Git, Interrupted, address
 from worker.settings import Settings
 
 LOCK_POLL = 0.2  # seconds between two tries to lock a workspace
@@ -126,12 +126,10 @@ def prepared(
             else:
                 token = assignment.git_token
                 git.clone(url, assignment.branch, repository, token=token, limits=limits, on_line=say)
-        commit = git.head(repository)
+        commit, tree = git.start(repository)
         if assignment.persistent:
             # What earlier dispatches left uncommitted is not this one's change.
             tree = git.snapshot(repository, directories.scratch)
-        else:
-            tree = git.output(repository, "rev-parse", f"{commit}^{{tree}}") if commit else EMPTY_TREE
         say(f"at commit {commit[:12] if commit else '(none yet)'}")
         yield Start(repository=repository, commit=commit, tree=tree)
 

@@ -61,9 +61,13 @@ class Worker:
     def wait(self, timeout: float = 60) -> int:
         return self.process.wait(timeout)
 
-    def wait_for(self, text: str, timeout: float = 20) -> None:
+    def wait_for(self, text: str) -> None:
+        """Until the log has this text."""
+        self.wait_until(lambda: text in self.log)
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float = 20) -> None:
         give_up = time.monotonic() + timeout
-        while text not in self.log:
+        while not condition():
             assert time.monotonic() < give_up, self.log
             assert self.process.poll() is None, self.log
             time.sleep(0.02)

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 TOKEN = "token-of-this-attempt-0123456789"
+POOL_TOKEN = "token-of-an-idle-worker-987654321"
 
 
 class StubControlPlane:
@@ -30,7 +31,10 @@ class StubControlPlane:
         } | assignment
         self.result: dict[str, Any] | None = None
         self.results = 0
+        self.seen: list[str] = []
         self.claims = 0
+        self.leases = 0
+        self.idle_leases = 2  # answers of "nothing yet" before the first lease
         self.stored: dict[str, bytes] = {}
         self.answer: Callable[[str], tuple[int, dict[str, Any]] | None] = lambda path: None
         stub = self
@@ -41,8 +45,10 @@ class StubControlPlane:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                stub.seen.append(self.path)
                 status, answer = stub.answer(self.path) or stub.handle(self, body)
                 content = json.dumps(answer).encode()
+                content = b"" if status == 204 else content
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
@@ -68,6 +74,11 @@ class StubControlPlane:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def handle(self, request: BaseHTTPRequestHandler, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if request.path == "/worker/lease" and request.headers["Authorization"] == f"Bearer {POOL_TOKEN}":
+            self.leases += 1
+            if self.leases <= self.idle_leases:
+                return 204, {}
+            return 200, {"token": TOKEN, "assignment": self.assignment}
         if request.headers["Authorization"] != f"Bearer {TOKEN}":
             return 403, {"code": "forbidden", "detail": "not this attempt's token"}
         match request.path:

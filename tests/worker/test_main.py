@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.worker.conftest import StartWorker, git
-from tests.worker.stub import TOKEN
+from tests.worker.stub import POOL_TOKEN, TOKEN
 
 FAST = "agent-fails-immediately"
 
@@ -135,7 +135,7 @@ def test_a_cancelled_dispatch_ends_as_a_stop(start: StartWorker) -> None:
 
 def test_a_stop_while_it_waits_for_an_assignment(start: StartWorker) -> None:
     worker = start(answer=lambda path: (503, {}))
-    time.sleep(0.5)
+    worker.wait_until(lambda: "/worker/claim" in worker.control.seen)
     worker.process.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 143, worker.log
 
@@ -179,6 +179,30 @@ def test_a_fenced_attempt_writes_no_more(start: StartWorker, route: str) -> None
     worker = start(answer=lambda path: (409, {"code": "fenced", "detail": "old"}) if path == route else None)
     assert worker.wait() == 77, worker.log
     assert worker.control.results == 0
+
+
+POOL = {"OUTPOST_DISPATCH_ID": "", "OUTPOST_POOL_SLOT": "01JSLOT", "OUTPOST_WORKER_TOKEN": POOL_TOKEN}
+
+
+def test_an_idle_worker_leases_one_dispatch_and_exits(start: StartWorker) -> None:
+    worker = start(env=POOL)
+    assert worker.wait() == 0, worker.log
+    assert (worker.control.leases, worker.control.claims, worker.control.results) == (3, 0, 1)
+    assert worker.result["changes"]["files"] == 1
+    lines = [json.loads(line) for line in worker.stored["output.log"].decode().splitlines()]
+    assert {line["dispatchId"] for line in lines} == {worker.control.assignment["dispatchId"]}
+
+
+def test_an_idle_worker_that_is_not_wanted_ends_well(start: StartWorker) -> None:
+    worker = start(env=POOL, answer=lambda path: (410, {"code": "slot-expired"}))
+    assert worker.wait() == 0, worker.log
+
+
+def test_an_idle_worker_can_be_stopped(start: StartWorker) -> None:
+    worker = start(env=POOL, answer=lambda path: (503, {}) if path == "/worker/lease" else None)
+    worker.wait_until(lambda: "/worker/lease" in worker.control.seen)
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 143, worker.log
 
 
 def test_denied_uploads_fail_the_dispatch(start: StartWorker) -> None:
