@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runbooks.looking import Absent, Answer, CouldNotLook
-from runbooks.machine import configuration, http_get, processes, version
+from runbooks.machine import configuration, expanded, http_get, processes, version
 from runbooks.permissions import permission_for
 from runbooks.target import Target
 
@@ -138,16 +138,22 @@ class AwsReader:
             self._count(operation)
             key = self.connection.target.api_key if parameters.get("authenticated") else ""
             return http_get(parameters["url"], {"X-API-Key": key} if key else {})
+        if operation.startswith("client:"):
+            return self._machine(operation, parameters)
+        with translated(operation):
+            return self._read_aws(operation, dict(parameters))
+
+    def _machine(self, operation: str, parameters: Answer) -> Answer:
+        """The reader's machine, in the home directory that the target's environment names."""
+        environment = self.connection.target.environment
+        home = Path(environment.get("HOME") or Path.home())
         if operation == "client:Environment":
             return {"variables": _variables(self.connection.target, parameters["names"])}
         if operation == "client:Configuration":
-            return configuration(Path(parameters["path"]))
+            return configuration(expanded(parameters["path"], home), environment)
         if operation == "client:Version":
-            return version(parameters["paths"])
-        if operation == "client:Processes":
-            return processes(parameters["name"])
-        with translated(operation):
-            return self._read_aws(operation, dict(parameters))
+            return version(parameters["paths"], home)
+        return processes(parameters["name"], parameters["paths"], home)
 
     def _read_aws(self, operation: str, parameters: Answer) -> Answer:
         service = operation.partition(":")[0]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
+
 from runbooks.alarms import LogAlarm
-from runbooks.issues.mcp_not_connecting import endpoints
-from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped, warn
+from runbooks.issues.mcp_not_connecting import UNDECIDED, endpoints
+from runbooks.issues.unauthorized import expired, with_prefix
+from runbooks.looking import CouldNotLook
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped, unknown, warn
 from runbooks.observations import Region
+from runbooks.observations.logs import Line
 
 RUNBOOK = Runbook(
     issue="client-failing",
@@ -18,18 +24,54 @@ RUNBOOK = Runbook(
     severity=Severity.CALLER,
 )
 
+NO_CLIENT = "no client is configured here: OUTPOST_API_URL is not set"
+LISTENERS = (80, 443)  # TCP ports of the load balancer
 
-@RUNBOOK.cause("connection-timeout", guide="Connection timeout", solution="Check network/firewall.")
+
+def _closed(region: Region) -> list[Evidence]:
+    """The load balancer's security group, when it lets nobody in at all."""
+    name = region.names.load_balancer_security_group
+    for group in region.network.security_groups().values():
+        if group.get("GroupName") == name and not any(_admits(r) for r in group.get("IpPermissions", [])):
+            ports = " or ".join(map(str, LISTENERS))
+            return [
+                Evidence(
+                    "ec2:DescribeSecurityGroups",
+                    group["GroupId"],
+                    "no ingress rule",
+                    f"ingress on TCP {ports}",
+                )
+            ]
+    return []
+
+
+def _admits(rule: dict[str, object]) -> bool:
+    if rule.get("IpProtocol") == "-1":
+        return True
+    low, high = rule.get("FromPort"), rule.get("ToPort")
+    return isinstance(low, int) and isinstance(high, int) and any(low <= port <= high for port in LISTENERS)
+
+
+@RUNBOOK.cause(
+    "connection-timeout",
+    guide="Connection timeout",
+    solution="Check network/firewall: the load balancer's security group, then what lies before it.",
+)
 def connection_timeout(region: Region) -> Judgement:
     """The API does not answer in time: network or firewall."""
+    closed = _closed(region)
     urls = endpoints(region)
+    evidence = [
+        Evidence("http:Get", f"{url}/health, from {where}", str(answer["error"]), "an answer")
+        for where, url in urls.items()
+        if (answer := region.balancer.api_health(url)).get("failed") in UNDECIDED
+    ]
+    if closed:
+        return fail(
+            f"the load balancer's security group {closed[0].resource} lets nobody in", *closed, *evidence
+        )
     if not urls:
-        return skipped("no client is configured here: OUTPOST_API_URL is not set")
-    evidence = []
-    for where, url in urls.items():
-        error = str(region.balancer.api_health(url).get("error", ""))
-        if error.startswith("no answer"):
-            evidence.append(Evidence("http:Get", f"{url}/health, from {where}", error, "an answer"))
+        return skipped(NO_CLIENT)
     if not evidence:
         return ok(f"{', '.join(urls.values())} answers, or refuses, in time")
     return fail(f"{evidence[0].resource}: {evidence[0].saw}", *evidence)
@@ -39,35 +81,83 @@ def connection_timeout(region: Region) -> Judgement:
 def authentication_error(region: Region) -> Judgement:
     """The environment has no API key, or one that the API refuses."""
     if not region.target.api_url:
-        return skipped("no client is configured here: OUTPOST_API_URL is not set")
+        return skipped(NO_CLIENT)
     if not region.client.has_key:
         return fail(
             "OUTPOST_API_KEY is not set, and OUTPOST_API_URL is",
             Evidence("client:Environment", "OUTPOST_API_KEY", "not set", "an API key"),
         )
-    answer = region.client.get(region.target.api_url + "/fleet", authenticated=True)
-    if answer.get("status") == 401:
+    if not region.client.key_well_formed:
         return fail(
-            "the API refuses the key in OUTPOST_API_KEY",
-            Evidence("http:Get", f"{region.target.api_url}/fleet", "401 Invalid API key", "200"),
+            "OUTPOST_API_KEY is not an API key of Outpost",
+            Evidence("client:Environment", "OUTPOST_API_KEY", "another form", "otp_ and 64 hex digits"),
         )
-    return ok("the key in OUTPOST_API_KEY is accepted, or was not what failed")
+    if _may_not_ask(region):
+        return ok("the key in OUTPOST_API_KEY is recorded as valid")
+    url = region.target.api_url + "/fleet"
+    answer = region.client.get(url, authenticated=True)
+    match answer.get("status"):
+        case 401:
+            return fail(
+                f"the API refuses the key in OUTPOST_API_KEY ({region.client.key_prefix}...)",
+                Evidence("http:Get", url, "401 Invalid API key", "200"),
+            )
+        case 200 | 403 | 429:  # all of them answers to a caller that is known
+            return ok(f"the key in OUTPOST_API_KEY is accepted ({answer['status']})")
+    return unknown(f"GET {url} says nothing about the key: {answer.get('error') or answer.get('status')}")
+
+
+def _may_not_ask(region: Region) -> bool:
+    """Whether the key is on record, valid, and without the scope to ask: asking would log a refusal."""
+    try:
+        keys = with_prefix(region, region.client.key_prefix)
+    except CouldNotLook:
+        return False  # whoever may not read the keys can still ask the API
+    return any(
+        key.get("status") == "active"
+        and not expired(key, region.target.now)
+        and not {"status", "admin"} & set(key.get("scopes") or ())
+        for key in keys
+    )
 
 
 @RUNBOOK.cause("rate-limited", guide="Rate limited", solution="Add retry logic: wait as `Retry-After` says.")
 def rate_limited(region: Region) -> Judgement:
     """A client sends more requests than its key may."""
-    lines = region.logs.events("rate-limited")
-    if not lines:
+    limited: dict[str, list[Line]] = defaultdict(list)
+    for line in region.logs.events("rate-limited"):
+        limited[str(line.fields.get("apiKeyId"))].append(line)
+    if not limited:
         return ok("no key was rate limited")
-    keys = sorted({str(line.fields.get("apiKeyId")) for line in lines})
-    last = lines[-1].fields
-    return warn(
-        f"{len(lines)} request(s) of {', '.join(keys[:3])} were answered 429",
+    hasty = {key: _hasty(lines) for key, lines in limited.items()}
+    worst = sorted(limited, key=lambda key: (hasty[key], len(limited[key])), reverse=True)
+    evidence = [
         Evidence(
             "logs:FilterLogEvents",
-            f"key {last.get('apiKeyId')}",
-            f"429, Retry-After {last.get('retryAfter')} s",
-            "requests within the key's limit",
-        ),
+            f"key {key}",
+            f"{len(limited[key])} x 429, last with Retry-After {_wait(limited[key][-1]):g} s; "
+            f"{hasty[key]} came before the wait was over",
+            "requests within the key's limit, and a wait after a 429",
+        )
+        for key in worst[:3]
+    ]
+    does = "does not wait as Retry-After says" if hasty[worst[0]] else "is told to wait"
+    summary = f"{sum(map(len, limited.values()))} request(s) were answered 429; key {worst[0]} {does}"
+    mine = region.client.key_prefix
+    if mine and any(
+        hasty[key] and any(line.fields.get("keyPrefix") == mine for line in limited[key]) for key in worst
+    ):
+        return fail(f"{summary}; the key in OUTPOST_API_KEY is among them", *evidence)
+    return warn(summary, *evidence)
+
+
+def _hasty(lines: list[Line]) -> int:
+    """Refused requests that came before the wait, which the refusal before them asked for, was over."""
+    return sum(
+        (after.time - before.time) / 1000 < _wait(before) for before, after in itertools.pairwise(lines)
     )
+
+
+def _wait(refusal: Line) -> float:
+    """Seconds that a refusal asks to wait."""
+    return float(refusal.fields.get("retryAfter") or 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from typing import Any
 
 from runbooks.alarms import MetricAlarm
 from runbooks.definitions import deploy, with_environment
@@ -19,7 +21,8 @@ RUNBOOK = Runbook(
     symptoms=("Intermittent 500 errors", "CloudWatch shows ThrottledRequests"),
     alarm=MetricAlarm(
         namespace="AWS/DynamoDB",
-        metric="ThrottledRequests",
+        # ThrottledRequests, the guide's, is reported for each operation; the events are for the table.
+        metric="WriteThrottleEvents",
         statistic="Sum",
         threshold=1,
         evaluation_periods=2,
@@ -31,6 +34,7 @@ RUNBOOK = Runbook(
 EFFECTS = ("slow-responses/dynamodb-throttled",)
 DIMENSIONS = {"dynamodb:table:ReadCapacityUnits": "Read", "dynamodb:table:WriteCapacityUnits": "Write"}
 TARGET_UTILIZATION = 70.0  # percent; DynamoDB's own default for auto scaling
+LEAST_UNITS = 5  # per second, of a table that is provisioned anew
 HEADROOM = 10  # times the present capacity that scaling may reach
 PARTITION_WRITES = 1000  # write units per second of one partition, whatever the table has
 HOT_SHARE, HOT_JOBS = 0.5, 20  # one tenant's share of the recent jobs, and how many make it telling
@@ -48,43 +52,37 @@ def _scale(region: Region) -> Plan | None:
     """Auto scaling for reads and writes, from the present capacity up."""
     name = region.names.jobs_table
     given = region.tables.jobs()["ProvisionedThroughput"]
-    scaled = region.tables.scalable_dimensions(name)
-    actions = []
+    scaled = region.tables.scaling(name)
+    actions: list[Action] = []
     for dimension, kind in DIMENSIONS.items():
-        if dimension in scaled:
-            continue
-        units = int(given[f"{kind}CapacityUnits"])
-        which = {
-            "ServiceNamespace": "dynamodb",
-            "ResourceId": f"table/{name}",
-            "ScalableDimension": dimension,
-        }
-        register = which | {"MinCapacity": units, "MaxCapacity": units * HEADROOM}
-        policy = which | {
-            "PolicyName": f"{name}-{kind.lower()}",
-            "PolicyType": "TargetTrackingScaling",
-            "TargetTrackingScalingPolicyConfiguration": {
-                "TargetValue": TARGET_UTILIZATION,
-                "PredefinedMetricSpecification": {
-                    "PredefinedMetricType": f"DynamoDB{kind}CapacityUtilization"
-                },
-            },
-        }
-        actions += [
-            Action(
-                Call("application-autoscaling:RegisterScalableTarget", register),
-                Call("application-autoscaling:DeregisterScalableTarget", which),
-            ),
-            # Goes with its target when that is deregistered.
-            Action(
-                Call("application-autoscaling:PutScalingPolicy", policy),
-                Call(
-                    "application-autoscaling:DeleteScalingPolicy",
-                    which | {"PolicyName": policy["PolicyName"]},
-                ),
-            ),
-        ]
+        if dimension not in scaled:
+            actions += _scaling(name, dimension, kind, int(given[f"{kind}CapacityUnits"]))
     return Plan(actions=tuple(actions)) if actions else None
+
+
+def _scaling(name: str, dimension: str, kind: str, units: int) -> list[Action]:
+    """Calls that let a table's reads or writes follow the load, from so many units up."""
+    which = {"ServiceNamespace": "dynamodb", "ResourceId": f"table/{name}", "ScalableDimension": dimension}
+    register = which | {"MinCapacity": units, "MaxCapacity": units * HEADROOM}
+    policy = which | {
+        "PolicyName": f"{name}-{kind.lower()}",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": TARGET_UTILIZATION,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": f"DynamoDB{kind}CapacityUtilization"},
+        },
+    }
+    named = which | {"PolicyName": policy["PolicyName"]}
+    return [
+        Action(
+            Call("application-autoscaling:RegisterScalableTarget", register),
+            Call("application-autoscaling:DeregisterScalableTarget", which),
+        ),
+        Action(
+            Call("application-autoscaling:PutScalingPolicy", policy),
+            Call("application-autoscaling:DeleteScalingPolicy", named),
+        ),
+    ]
 
 
 @RUNBOOK.cause(
@@ -99,7 +97,7 @@ def autoscaling_off(region: Region) -> Judgement:
     table, name = region.tables.jobs(), region.names.jobs_table
     if not provisioned(table):
         return ok(f"{name} is on demand, which needs no scaling")
-    scaled = region.tables.scalable_dimensions(name)
+    scaled = region.tables.scaling(name)
     fixed = [kind for dimension, kind in DIMENSIONS.items() if dimension not in scaled]
     if not fixed:
         return ok(f"reads and writes of {name} scale by themselves")
@@ -132,45 +130,104 @@ def _hot_tenant(region: Region) -> tuple[str, float]:
     return tenant, count / len(jobs)
 
 
-def _below_capacity(region: Region) -> bool:
-    """Throttled although the table as a whole is not used up: a partition must be."""
+def _capacity(region: Region) -> tuple[float, float]:
+    """Reads and writes per second that the jobs table can reach by its settings; infinite on demand."""
     table = region.tables.jobs()
-    reads, writes = consumed(region)
     if not provisioned(table):
-        return writes < PARTITION_WRITES
-    given = table["ProvisionedThroughput"]
-    return bool(
-        reads < BUSY * float(given["ReadCapacityUnits"])
-        and writes < BUSY * float(given["WriteCapacityUnits"])
+        caps = table.get("OnDemandThroughput") or {}
+        limits = (float(caps.get(f"Max{kind}RequestUnits") or -1) for kind in ("Read", "Write"))
+        reads, writes = (limit if limit > 0 else math.inf for limit in limits)
+        return reads, writes
+    given, scaled = table["ProvisionedThroughput"], region.tables.scaling(region.names.jobs_table)
+    reads, writes = (
+        float(scaled[dimension]["MaxCapacity"] if dimension in scaled else given[f"{kind}CapacityUnits"])
+        for dimension, kind in DIMENSIONS.items()
     )
+    return reads, writes
+
+
+def _hot_by_inference(region: Region) -> bool:
+    """Throttled although the table as a whole is not used up, and one tenant has most of the jobs."""
+    reads, writes = consumed(region)
+    capacity = _capacity(region)
+    below = reads < BUSY * capacity[0] and writes < min(BUSY * capacity[1], PARTITION_WRITES)
+    return below and _hot_tenant(region)[1] > HOT_SHARE and not region.metrics.capped_throttles()
+
+
+def _raise_capacity(region: Region) -> Plan | None:
+    """Provisioned for the peak, and scaled from there; or a higher maximum, where the table has one."""
+    name = region.names.jobs_table
+    table = region.tables.jobs()
+    if provisioned(table):
+        return None  # the maximum of its scaling is a decision about money
+    if region.metrics.capped_throttles():
+        lifted = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
+        before = table.get("OnDemandThroughput") or lifted
+        which = {"TableName": name}
+        action = Action(
+            Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": lifted}),
+            Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": dict(before)}),
+        )
+        return Plan(actions=(action,), settle=60)
+    units = [max(LEAST_UNITS, math.ceil(rate * 100 / TARGET_UTILIZATION)) for rate in consumed(region)]
+    throughput = {"ReadCapacityUnits": units[0], "WriteCapacityUnits": units[1]}
+    update: dict[str, Any] = {
+        "TableName": name,
+        "BillingMode": "PROVISIONED",
+        "ProvisionedThroughput": throughput,
+    }
+    indexes = [index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])]
+    if indexes:
+        update["GlobalSecondaryIndexUpdates"] = [
+            {"Update": {"IndexName": index, "ProvisionedThroughput": throughput}} for index in indexes
+        ]
+    undo = Call("dynamodb:UpdateTable", {"TableName": name, "BillingMode": "PAY_PER_REQUEST"})
+    actions = [Action(Call("dynamodb:UpdateTable", update), undo)]
+    for (dimension, kind), least in zip(DIMENSIONS.items(), units, strict=True):
+        actions += _scaling(name, dimension, kind, least)
+    return Plan(actions=tuple(actions), settle=120)
 
 
 @RUNBOOK.cause(
     "capacity-mode",
     guide="Capacity mode does not fit the load",
-    solution="Switch from PAY_PER_REQUEST to provisioned capacity.",
+    solution="Switch from PAY_PER_REQUEST to provisioned capacity, or raise the maximum that throttles.",
     explains=EFFECTS,
+    remedy=_raise_capacity,
 )
 def capacity_mode(region: Region) -> Judgement:
     """The table's capacity mode does not fit its load."""
-    throttled = _throttled(region)
-    mode = "provisioned" if provisioned(region.tables.jobs()) else "on demand"
+    table, name = region.tables.jobs(), region.names.jobs_table
+    throttled, load = _throttled(region), _load(region)
+    reads, writes = _capacity(region)
     if not throttled:
-        return ok(f"nothing was throttled; {mode}, {_load(region)}")
-    if mode == "provisioned":
-        return ok(f"the table is provisioned already; {_load(region)}")
-    _, share = _hot_tenant(region)
-    if share > HOT_SHARE and _below_capacity(region):
-        return ok(f"throttled on demand at {_load(region)}, because one tenant's partition is hot")
+        return ok(f"nothing was throttled; {'provisioned' if provisioned(table) else 'on demand'}, {load}")
+    if provisioned(table):
+        scaled = region.tables.scaling(name)
+        peak = consumed(region)
+        if len(scaled) < len(DIMENSIONS) or (peak[0] < BUSY * reads and peak[1] < BUSY * writes):
+            return ok(f"provisioned, and not what throttles: {load}, up to {reads:g} and {writes:g}")
+        return fail(
+            f"scaling ends at {reads:g} reads/s and {writes:g} writes/s, and the load is {load}",
+            *throttled,
+            Evidence("cloudwatch:GetMetricData", name, load, f"below {BUSY:.0%} of {reads:g} and {writes:g}"),
+        )
+    capped = region.metrics.capped_throttles()
+    if capped:
+        return fail(
+            f"on demand, at most {reads:g} reads/s and {writes:g} writes/s: {capped:g} throttled",
+            Evidence("cloudwatch:GetMetricData", "MaxOnDemandThroughputThrottleEvents", f"{capped:g}", "0"),
+            Evidence(
+                "dynamodb:DescribeTable", name, f"at most {reads:g} and {writes:g} units/s", f"above {load}"
+            ),
+        )
+    if region.metrics.hot_throttles() or _hot_by_inference(region):
+        return ok(f"throttled on demand at {load}, for one partition's sake: hot-partition tells it")
     return fail(
-        f"on demand, and throttled at {_load(region)}",
+        f"on demand, and throttled at {load}",
         *throttled,
-        Evidence(
-            "dynamodb:DescribeTable", region.names.jobs_table, "PAY_PER_REQUEST", "provisioned for the peak"
-        ),
-        Evidence(
-            "cloudwatch:GetMetricData", "consumed capacity", _load(region), "a steady load on demand absorbs"
-        ),
+        Evidence("dynamodb:DescribeTable", name, "PAY_PER_REQUEST", "provisioned for the peak"),
+        Evidence("cloudwatch:GetMetricData", "consumed capacity", load, "a load that doubles slowly"),
     )
 
 
@@ -211,22 +268,31 @@ def retries_without_backoff(region: Region) -> Judgement:
     "hot-partition",
     guide="Hot partitions",
     solution="Review access patterns for hot partitions.",
-    explains=(*EFFECTS, "dynamodb-throttling/capacity-mode"),
+    explains=EFFECTS,
 )
 def hot_partition(region: Region) -> Judgement:
     """One tenant's partition takes most of the writes, and is throttled."""
     throttled = _throttled(region)
     if not throttled:
         return ok("nothing was throttled")
+    hot = region.metrics.hot_throttles()
     tenant, share = _hot_tenant(region)
-    if share <= HOT_SHARE:
-        return ok(f"the recent jobs are spread: the largest tenant has {share:.0%} of them")
-    if not _below_capacity(region):
-        return ok(f"the table as a whole is used up: {_load(region)}")
-    return fail(
-        f"throttled at {_load(region)}, with {share:.0%} of the recent jobs under tenant {tenant}",
+    most = Evidence(
+        "dynamodb:Query", f"tenant {tenant}", f"{share:.0%} of the recent jobs", f"below {HOT_SHARE:.0%}"
+    )
+    if hot:
+        suspect = f", most likely that of tenant {tenant}" if share > HOT_SHARE else ""
+        return fail(
+            f"one partition was at its limit for {hot:g} requests{suspect}",
+            Evidence("cloudwatch:GetMetricData", "KeyRangeThroughputThrottleEvents", f"{hot:g}", "0"),
+            *([most] if suspect else []),
+        )
+    if not _hot_by_inference(region):
+        return ok(f"no partition stands out: {_load(region)}, the largest tenant has {share:.0%} of the jobs")
+    return warn(
+        f"inferred: throttled at {_load(region)}, far from the table's limit, with {share:.0%} of the recent "
+        f"jobs under tenant {tenant}; DynamoDB itself does not say that a partition was the reason",
         *throttled,
-        Evidence(
-            "dynamodb:Query", f"tenant {tenant}", f"{share:.0%} of the recent jobs", f"below {HOT_SHARE:.0%}"
-        ),
+        most,
+        direct=False,
     )

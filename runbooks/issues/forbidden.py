@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from runbooks.alarms import LogAlarm
-from runbooks.issues.unauthorized import PREFIX
 from runbooks.looking import Answer
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
@@ -47,7 +46,7 @@ def _judge(region: Region, scope: str) -> Judgement:
             Evidence("dynamodb:Scan", f"key {key['apiKeyId']}", f"scopes {scopes}", f"{scope}, or {ALL}"),
         ]
     summary = f"{len(lacking)} key(s) lack `{scope}`, first {lacking[0]['apiKeyId']}"
-    mine = region.target.api_key[:PREFIX]
+    mine = region.client.key_prefix
     if any(mine and key.get("keyPrefix") == mine for key in lacking):
         return fail(f"{summary}; the key in OUTPOST_API_KEY is one of them", *evidence)
     return warn(summary, *evidence)

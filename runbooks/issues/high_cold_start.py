@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from outpost.names import SERVICE
 from runbooks.alarms import MetricAlarm
+from runbooks.definitions import ROLL_OUT
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
 from runbooks.observations.dispatches import Job
@@ -28,6 +29,10 @@ RUNBOOK = Runbook(
 SLOW_START = 30  # seconds from accepted to running: the guide's "30-45 seconds"
 
 
+def _launched_at_once(job: Job) -> bool:
+    return not job.waiting and int(job.raw.get("attempt") or 1) == 1
+
+
 def _latency(job: Job) -> float | None:
     return (job.started - job.created).total_seconds() if job.started else None
 
@@ -35,12 +40,13 @@ def _latency(job: Job) -> float | None:
 @RUNBOOK.cause(
     "pool-not-warmed",
     guide="Workers not pre-warmed",
-    solution="Pre-warm workers: send a dummy dispatch to the warm pool.",
+    solution="Pre-warm workers: send a dummy dispatch to the warm pool (`./inv prewarm`).",
 )
 def pool_not_warmed(region: Region) -> Judgement:
     """A dispatch came when no worker of its agent was warm."""
     waited = [(job, latency) for job in region.dispatches.recent() if (latency := _latency(job)) is not None]
-    slow = [(job, latency) for job, latency in waited if latency >= SLOW_START and not job.waiting]
+    # A job that was refused or launched again waited for something else than a cold start.
+    slow = [(job, latency) for job, latency in waited if latency >= SLOW_START and _launched_at_once(job)]
     if not slow:
         longest = max((latency for _, latency in waited), default=0.0)
         return ok(f"no dispatch took {SLOW_START} s to start; the longest took {longest:.0f} s")
@@ -53,8 +59,13 @@ def pool_not_warmed(region: Region) -> Judgement:
         )
         for job, latency in slow[:3]
     ]
+    fast = [latency for job, latency in waited if latency < SLOW_START]
+    compared = f"the fastest of {len(fast)} others took {min(fast):.0f} s" if fast else "no other was faster"
     return warn(
-        f"{len(slow)} dispatch(es) found no warm worker and took {slow[0][1]:.0f} s to start", *evidence
+        f"inferred: {len(slow)} dispatch(es) found no warm worker and took {slow[0][1]:.0f} s to start; "
+        f"{compared}",
+        *evidence,
+        direct=False,
     )
 
 
@@ -68,6 +79,12 @@ def _keep_one(region: Region) -> Plan | None:
         "ScalableDimension": target["ScalableDimension"],
     }
     largest = max(1, int(target["MaxCapacity"]))
+    scale = {"cluster": region.names.cluster, "service": SERVICE}
+    start = Action(
+        Call("ecs:UpdateService", scale | {"desiredCount": 1}),
+        Call("ecs:UpdateService", scale | {"desiredCount": 0}),
+    )
+    stopped = region.containers.service().get("desiredCount", 0) == 0
     return Plan(
         actions=(
             Action(
@@ -80,7 +97,9 @@ def _keep_one(region: Region) -> Plan | None:
                     which | {"MinCapacity": target["MinCapacity"], "MaxCapacity": target["MaxCapacity"]},
                 ),
             ),
-        )
+            *([start] if stopped else []),
+        ),
+        settle=ROLL_OUT if stopped else 5,
     )
 
 
@@ -98,12 +117,17 @@ def minimum_capacity_zero(region: Region) -> Judgement:
         return ok("the service does not scale by itself")
     if int(target["MinCapacity"]) > 0:
         return ok(f"auto-scaling keeps at least {target['MinCapacity']} task(s)")
-    return fail(
-        "the service's auto-scaling minimum is 0",
+    service = region.containers.service()
+    running, wanted = service.get("runningCount", 0), service.get("desiredCount", 0)
+    evidence = (
         Evidence(
             "application-autoscaling:DescribeScalableTargets", target["ResourceId"], "MinCapacity 0", ">= 1"
         ),
+        Evidence("ecs:DescribeServices", SERVICE, f"{running} of {wanted} tasks run", "at least 1"),
     )
+    if wanted == 0:
+        return fail("the service's auto-scaling minimum is 0, and it has no task", *evidence)
+    return warn("the service's auto-scaling minimum is 0: it may scale in to no task", *evidence)
 
 
 def _provide(region: Region) -> Plan | None:

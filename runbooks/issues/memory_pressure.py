@@ -28,6 +28,9 @@ RUNBOOK = Runbook(
     severity=Severity.DEGRADED,
 )
 
+PRESSURE = 90  # percent of the task's memory, as the alarm has it
+RECENT = 5  # newest points of the metric that count
+
 
 def _small(definition: Definition, tier: Tier) -> Evidence:
     return Evidence(
@@ -52,7 +55,30 @@ def control_plane_undersized(region: Region) -> Judgement:
     definition = region.containers.definition()
     if definition.memory >= CONTROL_PLANE.memory:
         return ok(f"{definition.name} has {definition.memory} MB")
-    return fail(f"{definition.name} has {definition.memory} MB", _small(definition, CONTROL_PLANE))
+    small = _small(definition, CONTROL_PLANE)
+    killed = [
+        Evidence(
+            "ecs:DescribeTasks",
+            f"task {task.id}",
+            f"exit {task.exit_code}, {task.reason or task.stopped_reason}",
+            "no kill for memory",
+        )
+        for task in region.containers.stopped()
+        if task.out_of_memory
+    ]
+    used = region.metrics.series("memory").values[-RECENT:]
+    if used and max(used) >= PRESSURE:
+        killed.append(
+            Evidence(
+                "cloudwatch:GetMetricData",
+                "AWS/ECS MemoryUtilization",
+                f"{max(used):.0f} % of {definition.memory} MB",
+                f"below {PRESSURE} %",
+            )
+        )
+    if killed:
+        return fail(f"{definition.name} has {definition.memory} MB, and needs more", small, *killed[:3])
+    return warn(f"{definition.name} has {definition.memory} MB; nothing was killed for it yet", small)
 
 
 def _agents(tier: Tier) -> list[Agent]:
@@ -78,7 +104,10 @@ def _judge(region: Region, tier: Tier) -> Judgement:
     ]
     if small:
         names = ", ".join(f"{definition.name} has {definition.memory} MB" for definition in small)
-        return fail(names, *(_small(definition, tier) for definition in small), *killed)
+        evidence = (*(_small(definition, tier) for definition in small), *killed)
+        return (
+            fail(names, *evidence) if killed else warn(f"{names}; nothing was killed for it yet", *evidence)
+        )
     if killed:
         return warn(
             f"{len(killed)} dispatch(es) ran out of memory at the recommended {tier.memory} MB", *killed

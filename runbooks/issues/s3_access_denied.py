@@ -10,7 +10,7 @@ from outpost.policy import Decision, Request, Verdict, evaluate, parse
 from runbooks.alarms import LogAlarm
 from runbooks.definitions import deploy, with_environment
 from runbooks.looking import Absent
-from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped, warn
 from runbooks.observations import Region
 from runbooks.remedies import Action, Call, Plan
 
@@ -21,12 +21,15 @@ RUNBOOK = Runbook(
     symptoms=("Artifact upload fails", 'Status: "Access Denied"'),
     alarm=LogAlarm(
         log_group="/ecs/outpost-control-plane",
-        pattern='{ $.event = "aws-error" && $.operation = "s3*" && $.code = "AccessDenied*" }',
+        # Workers upload, with addresses that the control plane signs: it learns of a denial from them.
+        pattern='{ $.event = "dispatch-ended" && $.issue = "s3-access-denied" }',
     ),
     severity=Severity.DISPATCHES,
 )
 
 UPLOAD = "s3:PutObject"  # presigned by the control plane's role, used by workers
+# Prefixes of the condition keys that say where a request comes from.
+OF_THE_REQUEST = ("aws:source", "aws:vpc", "aws:useragent", "aws:referer")
 
 
 def _bucket(region: Region) -> str:
@@ -95,7 +98,16 @@ def missing_permission(region: Region) -> Judgement:
     return fail(
         f"{role} may not {UPLOAD}: {decision.verdict.value}",
         Evidence("iam:GetRolePolicy", role, f"{decision.verdict.value} of {UPLOAD}", f"allow on {resource}"),
+        *lost(region),
     )
+
+
+def lost(region: Region) -> list[Evidence]:
+    """Dispatches whose artifacts were refused, as their workers reported."""
+    return [
+        Evidence("dynamodb:Query", f"dispatch {job.id}", job.reason, "stored artifacts")
+        for job in region.dispatches.failed_for(RUNBOOK.issue)[:3]
+    ]
 
 
 def _by(decision: Decision) -> str:
@@ -104,19 +116,33 @@ def _by(decision: Decision) -> str:
 
 def _denial(region: Region, text: str) -> Decision:
     """What a bucket policy (JSON text) says to the task role's upload over TLS."""
-    account, role = region.access.account(), _role(region)
+    account = region.access.account()
+    role = f"arn:aws:iam::{account}:role/{_role(region)}"
     request = Request(
         action=UPLOAD,
         resource=f"arn:aws:s3:::{_bucket(region)}/DISPATCH_ID/output.log",
-        context={"aws:SecureTransport": "true"},
-        principals=frozenset({f"arn:aws:iam::{account}:role/{role}"}),
+        context={
+            "aws:SecureTransport": "true",
+            "aws:PrincipalArn": role,
+            "aws:PrincipalAccount": account,
+            "aws:PrincipalType": "AssumedRole",
+        },
+        principals=frozenset({role}),
         account=account,
     )
     return evaluate([parse(text, "bucket policy")], request)
 
 
+def _depends_on(decision: Decision) -> list[str]:
+    """Condition keys of the denial that are the request's own, and cannot be seen from here."""
+    conditions = decision.statement.conditions if decision.statement else ()
+    return sorted({c.key for c in conditions if c.key.lower().startswith(OF_THE_REQUEST)})
+
+
 def _without_denials(region: Region) -> Plan | None:
-    """The bucket's policy without the statements that deny the upload."""
+    """The bucket's policy without the statements that deny the upload; a person judges conditional ones."""
+    if _depends_on(_denial(region, region.access.bucket_policy(_bucket(region)))):
+        return None
     bucket = _bucket(region)
     before = region.access.bucket_policy(bucket)
     document = json.loads(before)
@@ -156,10 +182,17 @@ def bucket_policy_denies(region: Region) -> Judgement:
     name = (
         decision.statement.sid if decision.statement and decision.statement.sid else "a statement without Sid"
     )
-    return fail(
-        f"{name} in the policy of {bucket} denies {UPLOAD}",
-        Evidence("s3:GetBucketPolicy", bucket, f"{name}: Deny {UPLOAD}", "no statement that denies it"),
-    )
+    seen = Evidence("s3:GetBucketPolicy", bucket, f"{name}: Deny {UPLOAD}", "no statement that denies it")
+    refused = lost(region)
+    unseen = ", ".join(_depends_on(decision))
+    if unseen and not refused:
+        return warn(
+            f"{name} in the policy of {bucket} denies {UPLOAD} depending on {unseen}, which only an upload "
+            "shows; none was refused yet",
+            seen,
+            direct=False,
+        )
+    return fail(f"{name} in the policy of {bucket} denies {UPLOAD}", seen, *refused)
 
 
 def _name_bucket(region: Region) -> Plan | None:
@@ -190,11 +223,13 @@ def wrong_bucket_name(region: Region) -> Judgement:
         seen = Evidence(
             "ecs:DescribeTaskDefinition", definition.name, f"S3_ARTIFACTS_BUCKET={named}", expected
         )
-        return fail(f"S3_ARTIFACTS_BUCKET is {named}, not {expected}", seen)
+        return fail(f"S3_ARTIFACTS_BUCKET is {named}, not {expected}", seen, *lost(region))
     try:
         region.access.bucket_policy(named)
     except Absent:
         return fail(
-            f"there is no bucket {named}", Evidence("s3:GetBucketPolicy", named, "NoSuchBucket", expected)
+            f"there is no bucket {named}",
+            Evidence("s3:GetBucketPolicy", named, "NoSuchBucket", expected),
+            *lost(region),
         )
     return ok(f"S3_ARTIFACTS_BUCKET names {named}, which exists")

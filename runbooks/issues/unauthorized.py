@@ -6,7 +6,7 @@ from datetime import datetime
 
 from runbooks.alarms import LogAlarm
 from runbooks.looking import Answer
-from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped, warn
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
 from runbooks.observations.dispatches import moment
 
@@ -21,13 +21,7 @@ RUNBOOK = Runbook(
     severity=Severity.CALLER,
 )
 
-PREFIX = 15  # characters of a key that its record keeps, and that the guide looks it up by
 WRONG = "client-failing/authentication-error"
-
-
-def own_prefix(region: Region) -> str:
-    """The prefix of the key in the environment; empty without one."""
-    return region.target.api_key[:PREFIX]
 
 
 def refusals(region: Region, code: str) -> list[str]:
@@ -50,8 +44,8 @@ def _judge(region: Region, wrong: dict[str, Evidence], nothing: str) -> Judgemen
     """A failure when the environment's own key is among the wrong ones; another caller's is a warning."""
     if not wrong:
         return ok(nothing)
-    mine = own_prefix(region)
-    if mine in wrong:
+    mine = region.client.key_prefix
+    if mine and mine in wrong:
         return fail(f"the key in OUTPOST_API_KEY ({mine}...): {wrong[mine].saw}", *wrong.values())
     first = next(iter(wrong.values()))
     return warn(f"{len(wrong)} caller(s) refused; {first.resource}: {first.saw}", *list(wrong.values())[:3])
@@ -59,7 +53,7 @@ def _judge(region: Region, wrong: dict[str, Evidence], nothing: str) -> Judgemen
 
 def _suspects(region: Region, code: str) -> list[str]:
     """Keys to look at: the environment's own, and those that the log says were refused."""
-    return [prefix for prefix in dict.fromkeys([own_prefix(region), *refusals(region, code)]) if prefix]
+    return [prefix for prefix in dict.fromkeys([region.client.key_prefix, *refusals(region, code)]) if prefix]
 
 
 @RUNBOOK.cause("key-not-found", guide="Key not found", solution="Provision new API key.", explains=(WRONG,))
@@ -70,6 +64,10 @@ def key_not_found(region: Region) -> Judgement:
         for prefix in _suspects(region, "key-not-found")
         if not with_prefix(region, prefix)
     }
+    shapeless = refusals(region, "key-not-found").count("")
+    if shapeless:
+        saw = f"{shapeless} request(s) with something else"
+        wrong[""] = Evidence("logs:FilterLogEvents", "keys that were sent", saw, "otp_ and 64 hex digits")
     return _judge(region, wrong, "no unknown key was sent")
 
 
@@ -107,15 +105,15 @@ def wrong_header(region: Region) -> Judgement:
     """The key is not sent as `X-API-Key` or as a bearer token."""
     lines = [line for line in region.logs.events("auth-refused") if line.fields.get("code") == "wrong-header"]
     if not lines:
-        return (
-            skipped("the log has no refused request")
-            if not region.logs.control_plane()
-            else ok("every refused request sent a key in a header that counts")
-        )
+        return ok("no request came without a key in a header that counts")
+    sent_in = next((str(line.fields["sentIn"]) for line in reversed(lines) if line.fields.get("sentIn")), "")
     route = lines[-1].fields.get("route", "")
     return warn(
         f"{len(lines)} request(s) without X-API-Key or a bearer token, last on {route}",
         Evidence(
-            "logs:FilterLogEvents", f"request {route}", "no key in a header", "X-API-Key, or a bearer token"
+            "logs:FilterLogEvents",
+            f"request {route}",
+            f"a key in `{sent_in}`" if sent_in else "no key in a header",
+            "X-API-Key, or a bearer token",
         ),
     )

@@ -14,6 +14,7 @@ from runbooks.target import Target
 
 # Never the hash: what identifies a key to people is its id and the first 15 characters.
 KEY_ATTRIBUTES = ("apiKeyId", "tenantId", "keyPrefix", "scopes", "status", "expiresAt")
+KEYS = 20_000  # looked at in one run; nothing is said of the keys of a larger table
 
 
 class Access:
@@ -59,13 +60,19 @@ class Access:
             raise
 
     def api_keys(self) -> list[Answer]:
-        """Every API key's id, tenant, prefix, scopes, status and expiry; never the key or its hash."""
+        """Every API key's id, tenant, prefix, scopes, status and expiry; never the key or its hash.
+
+        Raises `CouldNotLook` when there are more than `KEYS`: a key that was not seen may still exist.
+        """
         answer = self._look(
             "dynamodb:Scan",
             TableName=self._target.names.api_keys_table,
             ProjectionExpression=", ".join(f"#{name}" for name in KEY_ATTRIBUTES),
             ExpressionAttributeNames={f"#{name}": name for name in KEY_ATTRIBUTES},
+            PaginationConfig={"MaxItems": KEYS + 1},
         )
+        if len(answer.get("Items", [])) > KEYS:
+            raise CouldNotLook("dynamodb:Scan", "too large", f"more than {KEYS} API keys")
         return [plain_item(item) for item in answer.get("Items", [])]
 
     def secret(self, name: str) -> Answer | None:

@@ -1,6 +1,11 @@
-"""The reader's own machine: environment, the assistant's configuration of MCP servers, and its process."""
+"""The reader's own machine: environment, the assistant's configuration of MCP servers, and its processes.
+
+Home directory and environment are the target's, so that a test or another user's can be looked at.
+"""
 
 from __future__ import annotations
+
+import re
 
 from runbooks.looking import Absent, Answer, Look
 from runbooks.target import Target
@@ -8,10 +13,12 @@ from runbooks.target import Target
 VARIABLES = ("OUTPOST_SSM_INSTANCE", "OUTPOST_CLIENT_CONFIG")
 CONFIGURATION = "~/.claude.json"
 ASSISTANT = "claude"  # the process that reads it
+PREFIX_LENGTH = 15  # characters of a key that its record keeps, and that the guide looks it up by
+_KEY_FORM = re.compile(r"otp_[0-9a-f]{64}")
 
 
 class Client:
-    """Paths and process names are settings of the reader's environment (`OUTPOST_CLIENT_CONFIG`)."""
+    """`OUTPOST_CLIENT_CONFIG` names the assistant's configuration where it is not in its usual place."""
 
     def __init__(self, look: Look, target: Target) -> None:
         self._look = look
@@ -26,6 +33,16 @@ class Client:
     def has_key(self) -> bool:
         return bool(self._target.api_key)
 
+    @property
+    def key_well_formed(self) -> bool:
+        """Whether the environment's key has the form of one: `otp_` and 64 hex digits."""
+        return _KEY_FORM.fullmatch(self._target.api_key) is not None
+
+    @property
+    def key_prefix(self) -> str:
+        """What of the environment's key may be shown; empty without one, or when it is no such key."""
+        return self._target.api_key[:PREFIX_LENGTH] if self.key_well_formed else ""
+
     def configuration_path(self) -> str:
         return self.environment().get("OUTPOST_CLIENT_CONFIG") or CONFIGURATION
 
@@ -35,30 +52,18 @@ class Client:
             answer = self._look("client:Configuration", path=self.configuration_path())
         except Absent:
             return None
-        for name, server in answer["servers"].items():
-            environment = server.get("env") or {}
-            known = "outpost" in name.lower() or name == "mcpify"
-            if known or any(variable.startswith("OUTPOST_") for variable in environment):
-                return {**server, "name": name, "env": environment, "changed": answer["changed"]}
-        return None
+        return next(({**server, "changed": answer["changed"]} for server in answer["servers"]), None)
 
-    def installed_version(self, server: Answer) -> str:
-        """The version of Outpost that a configured MCP server runs; empty when it cannot be told."""
-        paths = [
-            str(server.get("cwd") or ""),
-            str(server.get("command") or ""),
-            *map(str, server.get("args") or []),
-        ]
-        candidates = [path for path in paths if path.startswith(("/", "~"))]
+    def installed(self, server: Answer) -> Answer | None:
+        """What is installed of a configured MCP server: `version`, `behind`; None when it is not found."""
         try:
-            return str(self._look("client:Version", paths=candidates)["version"])
+            return self._look("client:Version", paths=server["paths"])
         except Absent:
-            return ""
+            return None
 
-    def assistant_started(self) -> float | None:
-        """When the oldest running assistant started, in seconds since 1970; None when none runs."""
-        started: list[float] = self._look("client:Processes", name=ASSISTANT)["started"]
-        return min(started, default=None)
+    def processes(self, server: Answer) -> Answer:
+        """When the `assistants` started, and which `servers` run, with which of Outpost's variables."""
+        return self._look("client:Processes", name=ASSISTANT, paths=server["paths"])
 
     def get(self, url: str, *, authenticated: bool = False) -> Answer:
         """What a URL answers, sent with the environment's API key or without."""

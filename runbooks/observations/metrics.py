@@ -52,6 +52,11 @@ def queries(target: Target) -> dict[str, Answer]:
         "throttled": _dynamodb(jobs, "ThrottledRequests", "Sum"),
         "write_throttles": _dynamodb(jobs, "WriteThrottleEvents", "Sum"),
         "read_throttles": _dynamodb(jobs, "ReadThrottleEvents", "Sum"),
+        # Why, where DynamoDB says so: a partition's limit, or the table's own maximum.
+        "hot_writes": _dynamodb(jobs, "WriteKeyRangeThroughputThrottleEvents", "Sum"),
+        "hot_reads": _dynamodb(jobs, "ReadKeyRangeThroughputThrottleEvents", "Sum"),
+        "capped_writes": _dynamodb(jobs, "WriteMaxOnDemandThroughputThrottleEvents", "Sum"),
+        "capped_reads": _dynamodb(jobs, "ReadMaxOnDemandThroughputThrottleEvents", "Sum"),
         "writes": _dynamodb(jobs, "ConsumedWriteCapacityUnits", "Sum"),
         "reads": _dynamodb(jobs, "ConsumedReadCapacityUnits", "Sum"),
     }
@@ -106,7 +111,15 @@ class Metrics:
         prefix = f"outpost-{self._target.stack}-"
         return [item for item in answer.get("AlarmHistoryItems", []) if item["AlarmName"].startswith(prefix)]
 
+    def hot_throttles(self) -> float:
+        """Requests that DynamoDB throttled because one partition was at its limit."""
+        return self.series("hot_writes").total + self.series("hot_reads").total
+
+    def capped_throttles(self) -> float:
+        """Requests that DynamoDB throttled because an on-demand table was at the maximum it is set."""
+        return self.series("capped_writes").total + self.series("capped_reads").total
+
     def throttles(self) -> float:
         """Throttled requests of the jobs table within the look-back, by whichever metric shows more."""
         events = self.series("write_throttles").total + self.series("read_throttles").total
-        return max(self.series("throttled").total, events)
+        return max(self.series("throttled").total, events, self.hot_throttles(), self.capped_throttles())

@@ -21,14 +21,14 @@ class Tables:
         """The keys table. Raises `Absent`."""
         return self._table(self._target.names.api_keys_table)
 
-    def scalable_dimensions(self, table: str) -> set[str]:
-        """What is scaled of a table: `dynamodb:table:ReadCapacityUnits` and the like."""
+    def scaling(self, table: str) -> dict[str, Answer]:
+        """What is scaled of a table, by dimension (`dynamodb:table:ReadCapacityUnits`), with its limits."""
         answer = self._look(
             "application-autoscaling:DescribeScalableTargets",
             ServiceNamespace="dynamodb",
             ResourceIds=[f"table/{table}"],
         )
-        return {target["ScalableDimension"] for target in answer.get("ScalableTargets", [])}
+        return {target["ScalableDimension"]: target for target in answer.get("ScalableTargets", [])}
 
     def _table(self, name: str) -> Answer:
         found: Answer = self._look("dynamodb:DescribeTable", TableName=name)["Table"]

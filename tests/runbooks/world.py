@@ -23,7 +23,7 @@ from runbooks.target import Target
 ACCOUNT = "123456789012"
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 NAMES = Names("dev")
-WORKER, CONTROL, FILES = "sg-worker", "sg-control", "sg-files"
+WORKER, CONTROL, FILES, BALANCER = "sg-worker", "sg-control", "sg-files", "sg-alb"
 ROLE = "outpost-ecs-task-role"
 
 
@@ -93,8 +93,8 @@ class World:
         self.variables: dict[str, str] = {}
         self.configuration: Answer | None = None
         self.http: dict[str, Answer] = {}
-        self.installed = "2.0.0"
-        self.assistants: list[float] = []
+        self.installed: Answer | None = {"version": "2.0.0", "behind": 0.0}
+        self.processes: Answer = {"assistants": [], "servers": [], "visible": True}
         self.running = [task("t1", "RUNNING", self.service["taskDefinition"])]
         self.stopped: list[Answer] = []
         self.target_health = [target_health("healthy")]
@@ -115,6 +115,7 @@ class World:
                 egress=[world_rule(443), peer(8080, CONTROL), peer(2049, FILES)],
             ),
             CONTROL: group(CONTROL, NAMES.control_plane_security_group, ingress=[peer(8080, WORKER)]),
+            BALANCER: group(BALANCER, NAMES.load_balancer_security_group, ingress=[world_rule(80)]),
             FILES: group(FILES, NAMES.file_system_security_group, ingress=[peer(2049, WORKER)]),
         }
         self.routes = {
@@ -288,10 +289,12 @@ class World:
         return self.configuration
 
     def client_Version(self, **_: Any) -> Answer:
-        return {"version": self.installed}
+        if self.installed is None:
+            raise Absent("client:Version", "NotFound", "a checkout")
+        return self.installed
 
     def client_Processes(self, **_: Any) -> Answer:
-        return {"started": self.assistants}
+        return self.processes
 
     def secretsmanager_ListSecrets(self, **_: Any) -> Answer:
         return {"SecretList": list(self.secrets.values())}

@@ -1,0 +1,77 @@
+"""401: whose key was refused, and what its record says."""
+
+import pytest
+
+from runbooks.looking import CouldNotLook
+from runbooks.model import Verdict
+from runbooks.observations import access
+from tests.runbooks.judging import KEY, assert_root, client, judged, log
+from tests.runbooks.world import World, api_key
+
+PREFIX = KEY[:15]
+REFUSED = "client-failing/authentication-error"
+
+
+def test_an_unknown_key_of_another_caller_is_a_warning(world: World) -> None:
+    log(world, "auth-refused", code="key-not-found", keyPrefix=PREFIX, route="/dispatch")
+    report = assert_root(world, "unauthorized/key-not-found", Verdict.WARN)
+    assert PREFIX in report.findings[0].judgement.summary
+
+
+def test_an_unknown_key_in_the_environment_is_a_failure_that_explains_the_clients(world: World) -> None:
+    world.http["http://api.example/fleet"] = {"status": 401, "body": "{}"}
+    report = assert_root(world, "unauthorized/key-not-found", Verdict.FAIL, REFUSED, **client())
+    assert report.findings[0].explains == ("authentication-error",)
+
+
+def test_what_is_no_key_at_all_is_counted(world: World) -> None:
+    log(world, "auth-refused", code="key-not-found", keyPrefix=None)
+    assert_root(world, "unauthorized/key-not-found", Verdict.WARN)
+
+
+def test_a_key_provisioned_since_is_no_finding(world: World) -> None:
+    log(world, "auth-refused", code="key-not-found", keyPrefix=PREFIX)
+    world.keys.append(api_key("k2", keyPrefix=PREFIX))
+    assert judged(world, "unauthorized/key-not-found").judgement.verdict is Verdict.OK
+
+
+def test_a_table_too_large_to_read_says_nothing_of_a_key(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "KEYS", 0)
+    log(world, "auth-refused", code="key-not-found", keyPrefix=PREFIX)
+    assert judged(world, "unauthorized/key-not-found").judgement.verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("code", "record"),
+    [
+        ("key-revoked", {"status": "revoked"}),
+        ("key-expired", {"expiresAt": "2026-01-14T11:00:00Z"}),
+        ("key-expired", {"expiresAt": 1768388400}),  # an hour before, in seconds
+    ],
+)
+def test_a_key_that_is_no_longer_good(world: World, code: str, record: dict[str, object]) -> None:
+    world.keys.append(api_key("k2", keyPrefix=PREFIX, **record))
+    log(world, "auth-refused", code=code, keyPrefix=PREFIX, route="/dispatch")
+    assert_root(world, f"unauthorized/{code}", Verdict.WARN)
+    world.http["http://api.example/fleet"] = {"status": 401, "body": "{}"}
+    assert_root(world, f"unauthorized/{code}", Verdict.FAIL, REFUSED, **client())
+
+
+def test_a_revoked_key_that_nobody_uses_is_no_finding(world: World) -> None:
+    world.keys.append(api_key("k2", status="revoked", expiresAt="2020-01-01T00:00:00Z"))
+    for code in ("key-revoked", "key-expired"):
+        assert judged(world, f"unauthorized/{code}").judgement.verdict is Verdict.OK
+
+
+def test_the_wrong_header_is_named(world: World) -> None:
+    log(world, "auth-refused", code="wrong-header", keyPrefix=None, route="/fleet", sentIn="api-key")
+    report = assert_root(world, "unauthorized/wrong-header", Verdict.WARN)
+    assert report.findings[0].judgement.evidence[0].saw == "a key in `api-key`"
+
+
+def test_without_the_log_nothing_is_said(world: World) -> None:
+    world.failing["logs:FilterLogEvents"] = CouldNotLook("logs:FilterLogEvents", "denied")
+    for code in ("key-not-found", "key-revoked", "key-expired", "wrong-header"):
+        assert judged(world, f"unauthorized/{code}").judgement.verdict is Verdict.UNKNOWN
