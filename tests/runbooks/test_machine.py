@@ -92,9 +92,7 @@ def assistant(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     name = f"a{os.getpid()}"
     program, server = tmp_path / name, tmp_path / "server"
     server.write_text("#!/bin/sh\nwhile :; do sleep 1; done\n")
-    program.write_text(
-        f"#!/bin/sh\nOUTPOST_API_URL=http://old OUTPOST_API_KEY={KEY} {server} &\nwait\n"
-    )
+    program.write_text(f"#!/bin/sh\nOUTPOST_API_URL=http://old OUTPOST_API_KEY={KEY} {server} &\nwait\n")
     for file in (program, server):
         file.chmod(file.stat().st_mode | stat.S_IXUSR)
     process = subprocess.Popen([str(program)], start_new_session=True)
