@@ -22,6 +22,7 @@ from service.routers.views import Problem
 
 T = TypeVar("T")
 ACTIVE_RETRY_SECONDS = 30  # a place among the active ones is free as soon as one of them ends
+_THROTTLED = {"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"}
 _ACCESS = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
 
 
