@@ -55,8 +55,11 @@ class Assignments:
         if inputs is None:
             raise RefusedError(ENDED)
         git_token = self._git_token(job) if job.git_access else None
-        job = self._applied(worker, WorkerClaimed(attempt=worker.attempt), job).job
+        decision = self._applied(worker, WorkerClaimed(attempt=worker.attempt), job)
+        before, job = job, decision.job
         started = job.started_at or self._dispatches.clock()
+        if before.started_at is None:
+            log.metric("DispatchStartLatency", max(0.0, started - job.created_at), "Seconds")
         return {
             "dispatchId": job.dispatch_id,
             "attempt": job.attempt,

@@ -241,6 +241,8 @@ class Dispatches:
             agent=job.agent,
             status=job.status,
             reason=job.reason.code if job.reason else None,
+            issue=job.reason.issue or None if job.reason else None,
+            cause=job.reason.cause or None if job.reason else None,
         )
         log.metric("DispatchEnded", agent=job.agent, status=job.status)
         if job.ended_at is not None:

@@ -54,6 +54,7 @@ def _unauthorized(request: Request, error: InvalidKeyError) -> ProblemError:
         code=error.code,
         keyPrefix=error.key_prefix,
         route=request.url.path,
+        sentIn=_sent_in(request) if error.code == "wrong-header" else None,
     )
     return ProblemError(
         401,
@@ -63,6 +64,14 @@ def _unauthorized(request: Request, error: InvalidKeyError) -> ProblemError:
         runbook=f"unauthorized/{error.code}",
         headers={"WWW-Authenticate": 'Bearer realm="outpost"'},
     )
+
+
+def _sent_in(request: Request) -> str | None:
+    """The name of the header in which a key came that belongs into another one."""
+    for name, value in request.headers.items():
+        if value.removeprefix("Bearer ").startswith("otp_"):
+            return name
+    return None
 
 
 def _forbidden(request: Request, key: ApiKey, scope: Scope) -> ProblemError:
@@ -93,13 +102,7 @@ def _within_rate(services: Services, request: Request, key: ApiKey) -> None:
     if allowance.granted:
         request.state.headers.update(allowance.headers())
         return
-    log.warning(
-        "request rate exceeded",
-        event="rate-limited",
-        apiKeyId=key.api_key_id,
-        keyPrefix=key.key_prefix,
-        retryAfter=allowance.retry_after,
-    )
+    log_refusal(key, "rate-limited", allowance.retry_after)
     raise ProblemError(
         429,
         "rate-limited",
@@ -108,6 +111,19 @@ def _within_rate(services: Services, request: Request, key: ApiKey) -> None:
         runbook="client-failing/rate-limited",
         headers=allowance.headers(),
     )
+
+
+def log_refusal(key: ApiKey, code: str, retry_after: int) -> None:
+    """One line for each 429, by which the runbooks tell who is limited."""
+    log.warning(
+        "limit reached",
+        event="rate-limited",
+        code=code,
+        apiKeyId=key.api_key_id,
+        keyPrefix=key.key_prefix,
+        retryAfter=retry_after,
+    )
+    log.metric("RequestsRefused", code=code)
 
 
 def worker(services: Services) -> Callable[..., Awaitable[WorkerIdentity]]:

@@ -29,7 +29,7 @@ from service.domain.requests import (
 from service.domain.times import from_iso
 from service.problems import ProblemError
 from service.routers import views
-from service.routers.access import caller
+from service.routers.access import caller, log_refusal
 from service.routers.errors import documented, threaded
 from service.services import Services
 
@@ -165,11 +165,16 @@ def make(services: Services) -> APIRouter:
     ) -> JSONResponse:
         """Accept a dispatch. With the same `Idempotency-Key` and body it is accepted once, for 24 hours."""
         request = body.request(local=services.settings.local_region)
-        job, replayed = await threaded(
-            lambda: services.dispatches.accept(
-                request, key, idempotency_key=idempotency_key, body_hash=_body_hash(body)
+        try:
+            job, replayed = await threaded(
+                lambda: services.dispatches.accept(
+                    request, key, idempotency_key=idempotency_key, body_hash=_body_hash(body)
+                )
             )
-        )
+        except ProblemError as problem:
+            if problem.status == 429:
+                log_refusal(key, problem.code, int(problem.headers["Retry-After"]))
+            raise
         headers = {"Location": f"/dispatch/{job.dispatch_id}"}
         if replayed:
             headers["Idempotency-Replayed"] = "true"

@@ -1,12 +1,13 @@
 """An embedded AWS for the service's own tests: moto behind one lock, with the tables and queues it needs."""
 
+import configparser
 import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -57,23 +58,38 @@ def embedded_aws() -> Iterator[tuple[str, OneAtATime]]:
         thread.join()
 
 
+class Counter(Protocol):
+    """Something that lists the AWS calls made so far."""
+
+    calls: list[str]
+
+
+def operator_keys(paths: Any) -> tuple[str, str]:
+    """The access key of a local region's operator."""
+    parser = configparser.ConfigParser()
+    parser.read(paths.credentials)
+    section = parser["default"]
+    return section["aws_access_key_id"], section["aws_secret_access_key"]
+
+
 @dataclass
 class World:
     """One stack: what the tests look at and change."""
 
     endpoint: str
-    aws: OneAtATime
+    aws: Counter
     settings: Settings
     clients: Clients
     services: Services
+    credentials: tuple[str, str] = ("test", "test")
 
     def boto(self, service: str) -> Any:
         return boto3.client(
             service,
             region_name=REGION,
             endpoint_url=self.endpoint,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=self.credentials[0],
+            aws_secret_access_key=self.credentials[1],
             config=Config(retries={"total_max_attempts": 1}),
         )
 
@@ -97,8 +113,8 @@ class World:
             "dynamodb",
             region_name=REGION,
             endpoint_url=self.endpoint,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=self.credentials[0],
+            aws_secret_access_key=self.credentials[1],
         ).Table(self.settings.api_keys_table).put_item(Item=item)
         return secret
 
@@ -109,10 +125,12 @@ class World:
         return self.aws.calls[before:]
 
 
-def make_world(endpoint: str, aws: OneAtATime, **changes: Any) -> World:
+def make_world(
+    endpoint: str, aws: Counter, *, credentials: tuple[str, str] = ("test", "test"), **changes: Any
+) -> World:
     """Tables, queues and a bucket of their own, and the services on them."""
     session = Session()
-    session.set_credentials("test", "test")
+    session.set_credentials(*credentials)
     suffix = new_key()[4:12]
     world = World(
         endpoint=endpoint,
@@ -120,6 +138,7 @@ def make_world(endpoint: str, aws: OneAtATime, **changes: Any) -> World:
         settings=None,  # type: ignore[arg-type]  # filled below, when the queues have their URLs
         clients=Clients(REGION, session, endpoint),
         services=None,  # type: ignore[arg-type]
+        credentials=credentials,
     )
     queues = {name: _queue(world, f"{name}-{suffix}") for name in ("launch", "events")}
     ec2 = world.boto("ec2")
