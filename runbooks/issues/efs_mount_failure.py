@@ -185,7 +185,11 @@ def _use_mount_subnets(region: Region) -> Plan | None:
     guide="Wrong subnet",
     solution="Use private subnet with mount target.",
     remedy=_use_mount_subnets,
-    explains=("dispatch-stuck-pending/egress-blocked", "efs-mount-failure/no-mount-target"),
+    explains=(
+        "dispatch-stuck-pending/egress-blocked",
+        "efs-mount-failure/no-mount-target",
+        "slow-responses/missing-vpc-endpoints",
+    ),
 )
 def wrong_subnet(region: Region) -> Judgement:
     """A mount target, or the workers, are in a subnet that is not theirs."""

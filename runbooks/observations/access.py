@@ -77,7 +77,11 @@ class Access:
 
     def secret(self, name: str) -> Answer | None:
         """The secret's metadata, never its value; None when there is no such secret."""
-        answer = self._look("secretsmanager:ListSecrets", Filters=[{"Key": "name", "Values": ["outpost/"]}])
+        answer = self._look(
+            "secretsmanager:ListSecrets",
+            Filters=[{"Key": "name", "Values": ["outpost/"]}],
+            IncludePlannedDeletion=True,
+        )
         return next((s for s in answer.get("SecretList", []) if s["Name"] == name), None)
 
     def vcpu_quota(self) -> float:

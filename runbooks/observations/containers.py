@@ -173,7 +173,10 @@ class Containers:
 
     def agent_definition(self, agent: Agent) -> Definition:
         """The latest ACTIVE revision of an agent. Raises `Absent` when there is none."""
-        return self.described(family(agent))
+        found = self.described(family(agent))
+        if found.raw.get("status", "ACTIVE") != "ACTIVE":
+            raise Absent("ecs:DescribeTaskDefinition", str(found.raw["status"]), found.name)
+        return found
 
     def described(self, definition: str) -> Definition:
         """A task definition by ARN, or by family for its latest ACTIVE revision. Raises `Absent`."""

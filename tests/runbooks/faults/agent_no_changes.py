@@ -1,0 +1,15 @@
+"""Faults that let an agent end well without a change: recordings of the real CLIs, played by the stand-in."""
+
+from functools import partial
+
+from tests.runbooks.faults.stack import Fault, Stack
+
+
+def played(recording: str, stack: Stack) -> None:
+    stack.dispatch(f"rehearse: replay {recording}")
+
+
+FAULTS = tuple(
+    Fault(f"agent-no-changes/{cause}", partial(played, cause))
+    for cause in ("task-misunderstood", "wrong-branch", "file-not-found", "read-only-mode")
+)
