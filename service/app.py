@@ -69,7 +69,12 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         clock=clock,
         dispatches=lives,
         launcher=Launcher(
-            dispatches=lives, queue=launch_queue, tasks=tasks, coordination=coordination, tokens=tokens
+            dispatches=lives,
+            queue=launch_queue,
+            tasks=tasks,
+            coordination=coordination,
+            tokens=tokens,
+            per_second=settings.launches_per_second,
         ),
         follower=follower,
         reconciler=Reconciler(dispatches=lives, tasks=tasks, shards=SHARDS, tail=follower.tail),

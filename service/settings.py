@@ -35,6 +35,7 @@ class Settings:
     log_level: str = "info"
     github_api_url: str = "https://api.github.com"
     local_region: bool = False
+    launches_per_second: int = 20  # Fargate RunTask, sustained, per account and region; AWS can raise it
     limits: Limits = field(default_factory=Limits)
     policy: Policy = field(default_factory=Policy)
 
@@ -91,6 +92,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         log_level=environment.get("LOG_LEVEL") or "info",
         github_api_url=(environment.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/"),
         local_region=environment.get(LOCAL_REGION) == "1",
+        launches_per_second=_integer(environment, "LAUNCHES_PER_SECOND", 20),
         limits=Limits(
             max_active=_integer(environment, "TENANT_MAX_ACTIVE", defaults.max_active),
             max_per_day=_integer(environment, "TENANT_MAX_PER_DAY", defaults.max_per_day),
