@@ -4,10 +4,10 @@ import io
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
+from local.aws import lean
 from local.aws.gateway import Gateway
 from local.aws.moto_app import REGION
 
@@ -22,7 +22,7 @@ class Clients:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._session = boto3.Session()
+        self._session = lean.SESSION
         self._internal: dict[str, Any] = {}
 
     def internal(self, service: str) -> Any:

@@ -2,13 +2,9 @@
 
 import io
 import json
-import os
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
-
-os.environ.setdefault("MOTO_EVENTS_INVOKE_HTTP", "false")
-os.environ.setdefault("MOTO_S3_CUSTOM_ENDPOINTS", "")
 
 from moto.core import responses as moto_responses
 from moto.core import utils as moto_utils
