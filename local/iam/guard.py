@@ -10,6 +10,7 @@ from local.aws.errors import AwsError
 from local.aws.moto_app import ACCOUNT, REGION, backend
 from local.ecs.store import TaskStore
 from local.iam import data_needs as _data_needs  # noqa: F401 - registers its finders
+from local.iam import named_needs as _named_needs  # noqa: F401 - registers its finders
 from local.iam.needs import FINDERS, Need, needs
 from local.iam.principals import Policies, Principal, Principals
 from local.iam.signature import Expired, NotVersion4, body_matches, verified
