@@ -5,6 +5,7 @@ Tasks that belong to one part are declared in `tasks_*.py` next to this file onc
 
 from invoke import Collection, Context, Exit, task
 
+from infra.operations import tasks as operations
 from infra.tasks import cost, deploy, images
 from local import tasks as local_tasks
 from runbooks.tasks import diagnose
@@ -79,6 +80,7 @@ def lock(c: Context) -> None:
     )
 
 
-namespace = Collection(lint, test, demo, lock, diagnose, docs, cost, deploy)
+namespace = Collection(lint, test, demo, lock, diagnose, docs, cost, deploy, *operations.TASKS)
+namespace.add_collection(operations.secrets)
 namespace.add_collection(images)
 namespace.add_collection(local_tasks.namespace, name="local")

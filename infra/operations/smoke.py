@@ -1,0 +1,129 @@
+"""A smoke test: one real dispatch through the API, with a key that is made for it and revoked after it."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from ulid import ULID
+
+from infra.operations.running import Running
+from outpost.dispatch import Status
+from outpost.errors import OutpostError
+
+TENANT = "smoke-test"
+TASK = "Add the file SMOKE_TEST.md with one line that says hello. Change nothing else."
+LIFETIME = timedelta(hours=1)
+POLL = 2  # seconds
+PREFIX_LENGTH = 15  # characters of a key by which the guide looks it up
+REQUEST_TIMEOUT = 15  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatched:
+    """How the dispatch ended."""
+
+    dispatch_id: str
+    status: str
+    seconds: float
+    reason: str
+
+
+def smoke(
+    running: Running,
+    agent: str,
+    repository: str,
+    *,
+    timeout: float = 600,
+    yes: bool = False,
+    dry_run: bool = False,
+) -> Dispatched | None:
+    """Dispatches a small task and waits for its end. None for a dry run.
+
+    Raises `OutpostError` (`smoke-failed`) unless it is COMPLETED within `timeout` seconds.
+    """
+    table = running.names.api_keys_table
+    calls = [
+        f"dynamodb:PutItem {table} (a key of the tenant {TENANT}, good for an hour)",
+        f"POST /dispatch {agent} on {repository}, GET /dispatch/ID until it has ended",
+        f"dynamodb:UpdateItem {table} (the key is revoked)",
+    ]
+    if not running.approved(calls, yes=yes, dry_run=dry_run):
+        return None
+    with _key(running) as key, _client(running, key) as client:
+        found = _dispatch(running, client, agent, repository, timeout)
+    if found.status != Status.COMPLETED:
+        raise OutpostError(
+            "smoke-failed",
+            f"{found.dispatch_id} is {found.status} after {found.seconds:.0f} s. {found.reason}".strip(),
+            remedy=f"Run ./inv diagnose --dispatch {found.dispatch_id}.",
+        )
+    return found
+
+
+def _dispatch(
+    running: Running, client: httpx.Client, agent: str, repository: str, timeout: float
+) -> Dispatched:
+    began = time.monotonic()
+    body = {"agent": agent, "task": TASK, "repository": repository, "timeoutSeconds": max(30, int(timeout))}
+    accepted = client.post("/dispatch", json=body)
+    if accepted.status_code != httpx.codes.ACCEPTED:
+        raise OutpostError(
+            "smoke-failed",
+            f"POST /dispatch answered {accepted.status_code}: {accepted.text[:300]}",
+            remedy="Run ./inv diagnose.",
+        )
+    identity = accepted.json()["dispatchId"]
+    status = ""
+    while True:
+        job: dict[str, Any] = client.get(f"/dispatch/{identity}").raise_for_status().json()
+        if job["status"] != status:
+            status = job["status"]
+            running.say(f"{identity}: {status}")
+        seconds = time.monotonic() - began
+        if Status(status).terminal or seconds > timeout:
+            reason = (job.get("reason") or job.get("waitingReason") or {}).get("summary", "")
+            return Dispatched(dispatch_id=identity, status=status, seconds=seconds, reason=reason)
+        time.sleep(POLL)
+
+
+def _client(running: Running, key: str) -> httpx.Client:
+    return httpx.Client(base_url=running.api_url(), headers={"X-API-Key": key}, timeout=REQUEST_TIMEOUT)
+
+
+@contextmanager
+def _key(running: Running) -> Iterator[str]:
+    """An API key that may dispatch and look, for this test only."""
+    key = f"otp_{secrets.token_hex(32)}"
+    identity = str(ULID())
+    now = datetime.now(UTC)
+    dynamodb, table = running.client("dynamodb"), running.names.api_keys_table
+    dynamodb.put_item(
+        TableName=table,
+        Item={
+            "apiKeyId": {"S": identity},
+            "tenantId": {"S": TENANT},
+            "name": {"S": "smoke test"},
+            "keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()},
+            "keyPrefix": {"S": key[:PREFIX_LENGTH]},
+            "scopes": {"SS": ["dispatch", "status"]},
+            "status": {"S": "active"},
+            "createdAt": {"S": now.isoformat()},
+            "expiresAt": {"S": (now + LIFETIME).isoformat()},
+        },
+    )
+    try:
+        yield key
+    finally:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"apiKeyId": {"S": identity}},
+            UpdateExpression="SET #status = :revoked",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":revoked": {"S": "revoked"}},
+        )
