@@ -17,7 +17,7 @@ from local.aws.metrics import Metrics
 from local.aws.moto_app import backend
 from local.aws.quotas import Quotas
 from local.aws.server import serve
-from local.aws.sqs import LongPolling
+from local.aws.sqs import Sqs
 from local.control import ROUTE as CONTROL_ROUTE
 from local.control import Control
 from local.ecs import events
@@ -69,8 +69,8 @@ class Region:
         self.quotas = Quotas()
         self.metrics = Metrics(self.lock)
         transactions.install()
-        self.polling = LongPolling(self.gateway)
-        self.bus = Bus(self.lock, self.polling.arrived)
+        self.sqs = Sqs(self.gateway)
+        self.bus = Bus(self.lock)
         self.bus.fate = self.faults.fate
         self.server = serve(self.gateway, "127.0.0.1", settings.aws_port)
         self.aws_url = f"http://127.0.0.1:{self.server.port}"
@@ -147,8 +147,9 @@ class Region:
                 ): self.quotas.list_requests,
             }
         )
-        gateway.waits["sqs", "ReceiveMessage"] = self.polling.receive
-        gateway.observers += [self.polling.observe, self.metrics.observe]
+        gateway.answers.update(self.sqs.answers)
+        gateway.waits["sqs", "ReceiveMessage"] = self.sqs.receive
+        gateway.observers.append(self.metrics.observe)
         gateway.routes[CREDENTIALS_ROUTE] = self.fargate.roles.route
         gateway.routes[CONTROL_ROUTE] = self.control.route
         self.ecs.store.listeners.append(lambda task: self.bus.put(events.task_state_change(task)))

@@ -11,7 +11,7 @@ import httpx
 import uvicorn
 
 from local.alb.forward import Forwarder, Route
-from local.alb.targets import DRAINING, Target, Targets
+from local.alb.targets import Target, Targets
 from local.aws.metrics import Metrics
 from local.aws.moto_app import backend
 from local.ecs.scheduler import Health
@@ -20,7 +20,6 @@ from outpost.errors import OutpostError
 
 FOLLOW = 0.25  # seconds between looks at the registrations
 HOST_COUNT_EVERY = 5.0  # seconds between values of HealthyHostCount
-LONGEST_DRAIN = 3.0  # seconds that a leaving target may finish requests, whatever the group's delay
 
 
 class LoadBalancer:
@@ -58,18 +57,16 @@ class LoadBalancer:
 
     def deregister(self, group: str, address: str, port: int) -> None:
         """Take a target out and let it finish what it is doing, for a short while."""
-        target = self.targets.known.get((group, address))
         with self._lock:
             known = backend("elbv2").target_groups.get(group)
             if known:
                 known.targets.pop(address, None)
+        self.targets.drain(group, address)
         self._follow_now()
-        if target:
-            target.health = DRAINING
 
     def drained(self, group: str, address: str) -> bool:
-        target = self.targets.known.get((group, address))
-        return target is None or target.in_flight == 0
+        """Whether a target that was taken out has no request left to finish."""
+        return self.targets.drained(group, address)
 
     def route(self) -> Route | None:
         """Where requests go now: the default action of the first listener; None before there is one."""

@@ -32,7 +32,7 @@ class Target:
     successes: int = 0
     failures: int = 0
     in_flight: int = 0
-    check: "asyncio.Task[None] | None" = None
+    check: "asyncio.Task[None] | None" = None  # kept, since the loop itself keeps no task alive
 
 
 @dataclass
@@ -42,16 +42,32 @@ class Targets:
     lock: threading.RLock
     addresses: Addresses
     known: dict[tuple[str, str], Target] = field(default_factory=dict)
+    draining: dict[tuple[str, str], Target] = field(default_factory=dict)
 
     def health_of(self, group: str, address: str) -> Health:
         target = self.known.get((group, address))
         if target:
             return target.health
+        if (group, address) in self.draining:
+            return DRAINING
         registered = backend("elbv2").target_groups.get(group)
         return INITIAL if registered and address in registered.targets else UNUSED
 
     def of(self, group: str) -> list[Target]:
         return [target for (arn, _), target in list(self.known.items()) if arn == group]
+
+    def drain(self, group: str, address: str) -> None:
+        """Send a target nothing new; what it is doing it may finish."""
+        target = self.known.pop((group, address), None)
+        if target:
+            self.draining[group, address] = target
+
+    def drained(self, group: str, address: str) -> bool:
+        target = self.draining.get((group, address))
+        if target and target.in_flight:
+            return False
+        self.draining.pop((group, address), None)
+        return True
 
     def follow(self, client: httpx.AsyncClient) -> None:
         """Take up new registrations and drop those that are gone; called on the loop."""
@@ -67,16 +83,14 @@ class Targets:
                 self.known[key] = target
                 target.check = asyncio.create_task(self._check_for_ever(target, client))
         for key in [key for key in self.known if key not in registered]:
-            target = self.known.pop(key)
-            if target.check:
-                target.check.cancel()
+            del self.known[key]
 
     async def _check_for_ever(self, target: Target, client: httpx.AsyncClient) -> None:
         loop = asyncio.get_running_loop()
         counted = loop.time()
         while True:
             group = backend("elbv2").target_groups.get(target.group)
-            if group is None:
+            if group is None or self.known.get((target.group, target.address)) is not target:
                 return
             interval = max(float(group.health_check_interval_seconds) / INTERVAL_SCALE, SHORTEST_INTERVAL)
             problem = await self._look(target, group, client)

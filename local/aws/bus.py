@@ -28,10 +28,9 @@ def at_once(event: dict[str, Any]) -> list[float]:
 class Bus:
     """Delivers events in the order they were put, unless `fate` says otherwise."""
 
-    def __init__(self, lock: threading.RLock, delivered: Callable[[], None]) -> None:
+    def __init__(self, lock: threading.RLock) -> None:
         self.fate: Fate = at_once
         self._lock = lock
-        self._delivered = delivered
         self._order = itertools.count()
         self._due: list[tuple[float, int, dict[str, Any]]] = []
         self._wake = threading.Condition()
@@ -55,7 +54,6 @@ class Bus:
                     _to_targets(event)
             except Exception:
                 log.exception("event %s was not delivered", event.get("id"))
-            self._delivered()
 
 
 def _to_targets(event: dict[str, Any]) -> None:

@@ -83,9 +83,9 @@ class Gateway:
                 return _as_response(self.answers[key](call))
             return self.moto(call)
 
-    def moto(self, call: Call, body: bytes | None = None) -> Response:
-        """moto's own answer to a call, with another body if one is given; hold the lock."""
-        return self._moto.answer(call.environ, call.body if body is None else body)
+    def moto(self, call: Call) -> Response:
+        """moto's own answer to a call; hold the lock."""
+        return self._moto.answer(call.service, call.environ, call.body)
 
 
 def _as_response(answer: dict[str, Any] | Response) -> Response:

@@ -22,6 +22,8 @@ BREAKER_LEAST, BREAKER_MOST = (
     3,
     200,
 )  # failed tasks that trip the circuit breaker (ECS: half the desired count)
+LONGEST_DRAIN = 3.0  # seconds that a leaving target may finish requests, whatever the group's delay
+DRAIN_LOOK = 0.02
 GRACE_SCALE = 6.0  # a health check grace period is shorter here by this factor
 TROUBLESHOOTING = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 
@@ -40,6 +42,7 @@ class TargetGroups(Protocol):
 
     def register(self, group: str, address: str, port: int) -> None: ...
     def deregister(self, group: str, address: str, port: int) -> None: ...
+    def drained(self, group: str, address: str) -> bool: ...
     def health(self, group: str, address: str) -> Health: ...
 
 
@@ -99,6 +102,13 @@ class Scheduler:
                         each["targetGroupArn"], task.attachment.ip, each["containerPort"]
                     )
                     service.say(f"deregistered 1 targets in (target-group {each['targetGroupArn']})")
+        deadline = time.monotonic() + LONGEST_DRAIN
+        time.sleep(DRAIN_LOOK)  # a request may have been given its target a moment ago
+        while self.target_groups and time.monotonic() < deadline:
+            groups = [each["targetGroupArn"] for each in service.load_balancers]
+            if all(self.target_groups.drained(group, task.attachment.ip) for group in groups):
+                break
+            time.sleep(DRAIN_LOOK)
 
     def _run(self) -> None:
         while not self._closed:
