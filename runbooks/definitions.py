@@ -61,9 +61,13 @@ def with_environment(definition: Definition, variables: Mapping[str, str]) -> di
 
 def with_memory(definition: Definition, memory: int) -> dict[str, Any]:
     """Parameters of RegisterTaskDefinition for a copy with this much memory (MiB), and CPU that allows it."""
+    containers = [
+        {name: value for name, value in container.items() if name not in ("memory", "memoryReservation")}
+        for container in definition.raw["containerDefinitions"]
+    ]  # without hard limits of their own, containers share the task's memory
     sizes = [cpu for cpu, memories in FARGATE_MEMORY.items() if cpu >= definition.cpu and memory in memories]
     cpu = min(sizes, default=definition.cpu)
-    return registration(definition, memory=str(memory), cpu=str(cpu))
+    return registration(definition, memory=str(memory), cpu=str(cpu), containerDefinitions=containers)
 
 
 def deploy(region: Region, corrected: Mapping[str, Any]) -> Plan:

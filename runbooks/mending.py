@@ -102,7 +102,8 @@ def _settled(connection: Connection, target: Target, cause: Cause, plan: Plan) -
 
 def _deploying(region: Region) -> bool:
     service = region.containers.service()
-    return region.containers.deploying() or service["runningCount"] < service["desiredCount"]
+    serving = any(target["TargetHealth"].get("State") == "healthy" for target in region.balancer.health())
+    return region.containers.deploying() or service["runningCount"] < service["desiredCount"] or not serving
 
 
 def _worse(before: Report, after: Report) -> set[str]:

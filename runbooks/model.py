@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 from runbooks.alarms import Alarm
+from runbooks.looking import Absent, CouldNotLook
 
 if TYPE_CHECKING:
     from runbooks.observations import Region
@@ -85,6 +86,14 @@ def unknown(summary: str, *evidence: Evidence) -> Judgement:
 def skipped(summary: str) -> Judgement:
     """The cause cannot apply here; the summary says why."""
     return Judgement(Verdict.SKIPPED, summary)
+
+
+def supporting(look: Callable[[], Iterable[Evidence]]) -> list[Evidence]:
+    """Evidence beside what proves the cause: left out where it cannot be looked at."""
+    try:
+        return list(look())
+    except (Absent, CouldNotLook):
+        return []
 
 
 Check = Callable[["Region"], Judgement]

@@ -10,6 +10,14 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _print(text: str) -> None:
+    """Data to stdout. A reader that has seen enough (`| head`) changes nothing about the exit code."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @task(
     help={
         "issue": "only this issue of the guide",
@@ -67,7 +75,7 @@ def diagnose(
                 replay=replay,
                 watch=watch,
             ),
-            out=lambda text: print(text, flush=True),
+            out=_print,
             say=_say,
             colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
             annotate=os.environ.get("GITHUB_ACTIONS") == "true",

@@ -6,7 +6,7 @@ from outpost.exit_codes import WorkerExit
 from outpost.names import SERVICE
 from runbooks.alarms import EventAlarm
 from runbooks.definitions import ROLL_OUT, deploy, next_memory, with_memory
-from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, supporting, warn
 from runbooks.observations import Region
 from runbooks.observations.containers import Task
 from runbooks.remedies import Action, Call, Plan
@@ -98,6 +98,7 @@ def _more_memory(region: Region) -> Plan | None:
     "out-of-memory",
     guide="Exit code 137: OOM killed",
     solution="Increase memory.",
+    explains=("health-check-failing/memory-exhausted",),
     remedy=_more_memory,
 )
 def out_of_memory(region: Region) -> Judgement:
@@ -165,14 +166,18 @@ def terminated(region: Region) -> Judgement:
         return ok(f"{service['desiredCount']} tasks are wanted; {len(stopped)} were shut down normally")
     evidence = [Evidence("ecs:DescribeServices", SERVICE, "desiredCount 0", "at least 1")]
     evidence += [_ended(task) for task in stopped[:2]]
-    evidence += [
-        Evidence(
-            "application-autoscaling:DescribeScalingActivities", SERVICE, activity["Cause"], "no scaling to 0"
+    evidence += supporting(lambda: _scaled_by(region))
+    evidence += supporting(
+        lambda: (
+            Evidence("ecs:DescribeServices", "events", message, "steady state")
+            for message in list(region.containers.events())[:2]
         )
-        for activity in region.containers.scaling_activities()[:2]
-    ]
-    evidence += [
-        Evidence("ecs:DescribeServices", "events", message, "steady state")
-        for message in list(region.containers.events())[:2]
-    ]
+    )
     return fail("the service is scaled to 0 tasks", *evidence)
+
+
+def _scaled_by(region: Region) -> list[Evidence]:
+    """What auto scaling did to the service."""
+    source = "application-autoscaling:DescribeScalingActivities"
+    activities = region.containers.scaling_activities()[:2]
+    return [Evidence(source, SERVICE, activity["Cause"], "no scaling to 0") for activity in activities]

@@ -147,7 +147,10 @@ def memory_exhausted(region: Region) -> Judgement:
         )
         for task in killed[:3]
     ]
-    recent = used.values[-5:]
+    # What tasks of before used says nothing about those of now, which may have more.
+    since = region.containers.newest_start()
+    points = zip(used.times, used.values, strict=True)
+    recent = [value for time, value in points if since and time >= since][-5:]
     if recent and max(recent) >= MEMORY_WARNING:
         evidence.append(
             Evidence(

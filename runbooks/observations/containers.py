@@ -35,6 +35,11 @@ class Task:
         return str(self.raw.get("taskDefinitionArn", ""))
 
     @property
+    def revision(self) -> int:
+        """Of its task definition."""
+        return int(self.definition.rpartition(":")[2] or 0)
+
+    @property
     def stop_code(self) -> str:
         return str(self.raw.get("stopCode", ""))
 
@@ -84,8 +89,14 @@ class Definition:
         return f"{self.raw['family']}:{self.raw['revision']}"
 
     @property
+    def revision(self) -> int:
+        return int(self.raw["revision"])
+
+    @property
     def memory(self) -> int:
-        return int(self.raw.get("memory") or self.container.get("memory") or 0)
+        """What the main container may use, in MiB: the task's size, or its own hard limit below that."""
+        sizes = (self.raw.get("memory"), self.container.get("memory"))
+        return min((int(size) for size in sizes if size), default=0)
 
     @property
     def cpu(self) -> int:
@@ -199,6 +210,11 @@ class Containers:
         """The service's tasks that should run, whatever state they have reached."""
         return self._tasks(serviceName=SERVICE, desiredStatus="RUNNING")
 
+    def newest_start(self) -> float:
+        """When the newest task of the service started, in seconds since 1970; 0 when none has."""
+        starts = [task.raw["startedAt"] for task in self.running() if "startedAt" in task.raw]
+        return max(starts).timestamp() if starts else 0.0
+
     def stopped(self) -> list[Task]:
         """The service's tasks that ended within the look-back, newest first (ECS forgets after an hour)."""
         oldest = self._target.now - timedelta(seconds=self._target.since)
@@ -210,9 +226,26 @@ class Containers:
         return sorted(ended, key=_stopped_at, reverse=True)
 
     def failed(self) -> list[Task]:
-        """Stopped tasks whose end still matters: none that a later, steady deployment has replaced."""
+        """Stopped tasks whose end still matters: none that a later, steady deployment has replaced.
+
+        Where ECS rolled a deployment back, the tasks of the revision that it gave up on still matter.
+        """
         steady_since = self._steady_since()
-        return [task for task in self.stopped() if steady_since is None or _stopped_at(task) > steady_since]
+        if steady_since is None:
+            return self.stopped()
+        rolled_back, wanted = self.rolled_back(), self.definition().revision
+        return [
+            task
+            for task in self.stopped()
+            if _stopped_at(task) > steady_since or (rolled_back and task.revision > wanted)
+        ]
+
+    def rolled_back(self) -> bool:
+        """Whether the present deployment is ECS's own roll-back of one that failed."""
+        primary = [d["id"] for d in self.service().get("deployments", []) if d.get("status") == "PRIMARY"]
+        return any(
+            f"rolling back to deployment {identity}" in text for identity in primary for text in self.events()
+        )
 
     def in_cluster(self) -> list[Task]:
         """All tasks of the cluster that should run: the control plane's and the agents'."""

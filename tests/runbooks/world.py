@@ -72,7 +72,7 @@ class World:
             "desiredCount": 1,
             "runningCount": 1,
             "taskDefinition": arn("ecs", "task-definition/outpost-control-plane:7"),
-            "deployments": [{"status": "PRIMARY", "rolloutState": "COMPLETED"}],
+            "deployments": [{"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "COMPLETED"}],
             "loadBalancers": [
                 {"targetGroupArn": "tg", "containerName": "control-plane", "containerPort": 8080}
             ],

@@ -4,9 +4,11 @@ from functools import partial
 
 from tests.runbooks.faults.stack import Fault, Stack
 
+SPEAKER = {"read-only-mode": "codex"}  # whose recording it is; the others are claude's
+
 
 def played(recording: str, stack: Stack) -> None:
-    stack.dispatch(f"rehearse: replay {recording}")
+    stack.dispatch(f"rehearse: replay {recording}", agent=SPEAKER.get(recording, "claude"))
 
 
 FAULTS = tuple(

@@ -14,17 +14,19 @@ _HUNGRY = (
 def application_error(stack: Stack) -> None:
     """A setting that the program refuses."""
     definition = stack.definition()
-    stack.deploy(changed(definition, environment=with_variables(definition, TENANT_MAX_ACTIVE="many")))
-    stack.stopped()
+    stack.deploy_unguarded(
+        changed(definition, environment=with_variables(definition, TENANT_MAX_ACTIVE="many"))
+    )
+    stack.stopped_with(WorkerExit.FAILED)
 
 
 def out_of_memory(stack: Stack) -> None:
-    stack.deploy(changed(stack.definition(), command=["python", "-c", _HUNGRY]))
+    stack.deploy_unguarded(changed(stack.definition(), command=["python", "-c", _HUNGRY]))
     stack.stopped_with(WorkerExit.OUT_OF_MEMORY)
 
 
 def segmentation_fault(stack: Stack) -> None:
-    stack.deploy(changed(stack.definition(), command=["python", "-c", _SEGFAULT]))
+    stack.deploy_unguarded(changed(stack.definition(), command=["python", "-c", _SEGFAULT]))
     stack.stopped_with(WorkerExit.SEGMENTATION_FAULT)
 
 

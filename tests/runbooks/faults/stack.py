@@ -79,6 +79,15 @@ class Stack:
     def update_service(self, **changes: Any) -> None:
         self.client("ecs").update_service(cluster=self.names.cluster, service=SERVICE, **changes)
 
+    def deploy_unguarded(self, parameters: dict[str, Any]) -> None:
+        """Deploy with ECS's circuit breaker off, which would roll back before anyone could look."""
+        off = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+        self.undo.callback(
+            self.update_service, deploymentConfiguration=self.service()["deploymentConfiguration"]
+        )
+        self.update_service(deploymentConfiguration=off)
+        self.deploy(parameters)
+
     def register(self, parameters: dict[str, Any]) -> None:
         """Register an agent's task definition; at the end the one before counts again."""
         ecs = self.client("ecs")
@@ -183,7 +192,8 @@ class Stack:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"null")
+            text = error.read()
+            return error.code, json.loads(text) if text.startswith(b"{") else None
         except OSError:
             return 0, None
 
