@@ -17,6 +17,7 @@ from service.application.following import Follower
 from service.application.key_management import KeyManagement
 from service.application.launching import Launcher
 from service.application.log_reading import LogReading
+from service.application.pool import PooledTasks, WarmPool
 from service.application.reconciling import Reconciler
 from service.aws.clients import Clients
 from service.aws.coordination import DynamoCoordination
@@ -24,6 +25,7 @@ from service.aws.items import SHARDS
 from service.aws.jobs import DynamoJobs
 from service.aws.keys import DynamoKeys
 from service.aws.queues import SqsQueue
+from service.aws.slots import DynamoSlots
 from service.aws.stores import CloudWatchLogs, S3Artifacts, SecretsManager
 from service.aws.tasks import EcsTasks, evidence_of
 from service.domain.ports import Clock
@@ -31,7 +33,7 @@ from service.domain.rates import RequestRates
 from service.domain.tokens import WorkerTokens
 from service.loops import Loops
 from service.middleware import Around
-from service.routers import dispatches, errors, fleet, keys, outputs, workers
+from service.routers import dispatches, errors, fleet, keys, outputs, pool, workers
 from service.services import Services
 from service.settings import Settings
 
@@ -57,11 +59,20 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         limits=settings.limits,
         clock=clock,
     )
+    warm = WarmPool(
+        slots=DynamoSlots(dynamodb, settings.jobs_table),
+        tasks=tasks,
+        tokens=tokens,
+        sizes=settings.warm_pool,
+        clock=clock,
+    )
+    launched = PooledTasks(tasks, warm)
     follower = Follower(
         dispatches=lives,
         queue=SqsQueue(sqs, settings.events_queue_url),
         logs=cloudwatch,
         evidence=evidence_of,
+        pool_owner=warm.ended,
     )
     authentication = Authentication(keys=key_store, clock=clock)
     return Services(
@@ -71,13 +82,14 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         launcher=Launcher(
             dispatches=lives,
             queue=launch_queue,
-            tasks=tasks,
+            tasks=launched,
             coordination=coordination,
             tokens=tokens,
             per_second=settings.launches_per_second,
         ),
+        pool=warm,
         follower=follower,
-        reconciler=Reconciler(dispatches=lives, tasks=tasks, shards=SHARDS, tail=follower.tail),
+        reconciler=Reconciler(dispatches=lives, tasks=launched, shards=SHARDS, tail=follower.tail),
         coordination=coordination,
         authentication=authentication,
         keys=KeyManagement(keys=key_store, authentication=authentication, clock=clock),
@@ -117,7 +129,7 @@ def application(services: Services, loops: Loops | None = None) -> Around:
         docs_url=None,
     )
     errors.install(app)
-    for routes in (fleet, dispatches, outputs, keys, workers):
+    for routes in (fleet, dispatches, outputs, keys, workers, pool):
         app.include_router(routes.make(services))
     make_schema = app.openapi
 

@@ -17,6 +17,7 @@ KEEP_SECONDS = 20  # a third of the visibility time-out
 RECONCILE_SECONDS = 10
 ORPHANS_EVERY = 6  # of those
 LEASE_SECONDS = 30
+POOL_SECONDS = 5
 FAILURE_SECONDS = (1.0, 30.0)  # pause after a failed step: at first, at most
 STOP_SECONDS = LONG_POLL + 15
 
@@ -41,6 +42,8 @@ class Loops:
         self._loop("keeper", services.launcher.keep, every=KEEP_SECONDS)
         self._loop("follower", lambda: services.follower.step(LONG_POLL))
         self._loop("reconciler", self._reconcile, every=RECONCILE_SECONDS)
+        if services.pool.enabled:
+            self._loop("pool", self._keep_pool, every=POOL_SECONDS)
         self._loop("usage", services.authentication.flush_usage, every=USAGE_SECONDS)
 
     def stop(self) -> None:
@@ -61,6 +64,11 @@ class Loops:
     def _pull(self) -> None:
         if self._services.launcher.pull(LONG_POLL) == 0:
             self._stopping.wait(0.2)  # a full buffer answers at once
+
+    def _keep_pool(self) -> None:
+        services = self._services
+        if services.coordination.lease("pool", self._owner, services.clock(), LEASE_SECONDS):
+            services.pool.keep()
 
     def _reconcile(self) -> None:
         services = self._services

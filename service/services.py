@@ -11,6 +11,7 @@ from service.application.following import Follower
 from service.application.key_management import KeyManagement
 from service.application.launching import Launcher
 from service.application.log_reading import LogReading
+from service.application.pool import WarmPool
 from service.application.reconciling import Reconciler
 from service.domain.ports import Artifacts, Clock, Coordination
 from service.domain.rates import RequestRates
@@ -26,6 +27,7 @@ class Services:
     clock: Clock
     dispatches: Dispatches
     launcher: Launcher
+    pool: WarmPool
     follower: Follower
     reconciler: Reconciler
     coordination: Coordination

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from outpost.agents import Agent
 from outpost.errors import OutpostError
 from service.domain.keys import Limits
 from service.domain.policy import Policy
+from service.domain.pool import MAX_PER_AGENT
 
 RUNBOOK = "health-check-failing/missing-environment"
 LOCAL_REGION = "OUTPOST_LOCAL_REGION"
@@ -36,6 +38,7 @@ class Settings:
     github_api_url: str = "https://api.github.com"
     local_region: bool = False
     launches_per_second: int = 20  # Fargate RunTask, sustained, per account and region; AWS can raise it
+    warm_pool: Mapping[Agent, int] = field(default_factory=dict)  # idle workers to keep, per agent
     limits: Limits = field(default_factory=Limits)
     policy: Policy = field(default_factory=Policy)
 
@@ -59,6 +62,21 @@ def _integer(environment: Mapping[str, str], name: str, default: int) -> int:
             remedy=f"Correct it in the control plane's task definition (runbook {RUNBOOK}).",
         )
     return int(text)
+
+
+def _warm_pool(environment: Mapping[str, str]) -> dict[Agent, int]:
+    """`claude=2,aider=1`: how many idle workers to keep; none by default."""
+    sizes: dict[Agent, int] = {}
+    for part in filter(None, environment.get("WARM_POOL", "").replace(" ", "").split(",")):
+        name, _, size = part.partition("=")
+        if name not in list(Agent) or not size.isdigit() or int(size) > MAX_PER_AGENT:
+            raise OutpostError(
+                "invalid-environment",
+                f"WARM_POOL has {part!r}.",
+                remedy=f"Use AGENT=NUMBER with at most {MAX_PER_AGENT} each, such as claude=2,aider=1.",
+            )
+        sizes[Agent(name)] = int(size)
+    return sizes
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -93,6 +111,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         github_api_url=(environment.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/"),
         local_region=environment.get(LOCAL_REGION) == "1",
         launches_per_second=_integer(environment, "LAUNCHES_PER_SECOND", 20),
+        warm_pool=_warm_pool(environment),
         limits=Limits(
             max_active=_integer(environment, "TENANT_MAX_ACTIVE", defaults.max_active),
             max_per_day=_integer(environment, "TENANT_MAX_PER_DAY", defaults.max_per_day),

@@ -16,6 +16,8 @@ from service.domain.ports import Logs, Queue, Received, UnavailableError
 
 TAIL = 50  # lines of the log that the classifier sees
 Evidence = Callable[[Mapping[str, Any]], StoppedEvidence]
+# Tenant, dispatch and attempt that an idle worker was given, by its task's mark and its exit code.
+PoolOwner = Callable[[str, int | None], tuple[str, str, int] | None]
 
 
 class SeenVersions:
@@ -37,7 +39,16 @@ class SeenVersions:
 class Follower:
     """Turns `ECS Task State Change` events into what happens to dispatches."""
 
-    def __init__(self, *, dispatches: Dispatches, queue: Queue, logs: Logs, evidence: Evidence) -> None:
+    def __init__(
+        self,
+        *,
+        dispatches: Dispatches,
+        queue: Queue,
+        logs: Logs,
+        evidence: Evidence,
+        pool_owner: PoolOwner = lambda mark, exit_code: None,
+    ) -> None:
+        self._pool_owner = pool_owner
         self._dispatches = dispatches
         self._queue = queue
         self._logs = logs
@@ -68,12 +79,14 @@ class Follower:
     def follow(self, detail: Mapping[str, Any]) -> None:
         """Handle one event's detail. Only STOPPED changes a dispatch; the worker itself tells the rest."""
         arn, version = str(detail["taskArn"]), int(detail.get("version", 0))
-        owner = worker_protocol.parse_started_by(str(detail.get("startedBy", "")))
-        if owner is None or detail["lastStatus"] != "STOPPED" or self._seen.handled(arn, version):
+        if detail["lastStatus"] != "STOPPED" or self._seen.handled(arn, version):
+            return
+        mark, evidence = str(detail.get("startedBy", "")), self._evidence(detail)
+        owner = worker_protocol.parse_started_by(mark) or self._pool_owner(mark, evidence.exit_code)
+        if owner is None:
             return
         tenant_id, dispatch_id, attempt = owner
         log.clear(tenantId=tenant_id, dispatchId=dispatch_id)
-        evidence = self._evidence(detail)
         try:
             self.stopped(tenant_id, dispatch_id, attempt, evidence)
         except NotFoundError:
