@@ -125,7 +125,7 @@ def _may_not_ask(region: Region) -> bool:
 def rate_limited(region: Region) -> Judgement:
     """A client sends more requests than its key may."""
     limited: dict[str, list[Line]] = defaultdict(list)
-    for line in region.logs.events("rate-limited"):
+    for line in sorted(region.logs.events("rate-limited"), key=lambda line: line.time):
         limited[str(line.fields.get("apiKeyId"))].append(line)
     if not limited:
         return ok("no key was rate limited")

@@ -159,7 +159,7 @@ def _raise_capacity(region: Region) -> Plan | None:
     name = region.names.jobs_table
     table = region.tables.jobs()
     if provisioned(table):
-        return None  # the maximum of its scaling is a decision about money
+        return None
     if region.metrics.capped_throttles():
         lifted = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
         before = table.get("OnDemandThroughput") or lifted
@@ -203,15 +203,7 @@ def capacity_mode(region: Region) -> Judgement:
     if not throttled:
         return ok(f"nothing was throttled; {'provisioned' if provisioned(table) else 'on demand'}, {load}")
     if provisioned(table):
-        scaled = region.tables.scaling(name)
-        peak = consumed(region)
-        if len(scaled) < len(DIMENSIONS) or (peak[0] < BUSY * reads and peak[1] < BUSY * writes):
-            return ok(f"provisioned, and not what throttles: {load}, up to {reads:g} and {writes:g}")
-        return fail(
-            f"scaling ends at {reads:g} reads/s and {writes:g} writes/s, and the load is {load}",
-            *throttled,
-            Evidence("cloudwatch:GetMetricData", name, load, f"below {BUSY:.0%} of {reads:g} and {writes:g}"),
-        )
+        return ok(f"provisioned already: {load}, of {reads:g} and {writes:g}; slow-responses tells it")
     capped = region.metrics.capped_throttles()
     if capped:
         return fail(

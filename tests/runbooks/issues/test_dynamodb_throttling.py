@@ -39,13 +39,12 @@ def test_a_scaled_table_is_no_finding(world: World) -> None:
     assert judged(world, "dynamodb-throttling/capacity-mode").judgement.verdict is Verdict.OK
 
 
-def test_scaling_that_ends_below_the_load(world: World) -> None:
+def test_scaling_that_ends_below_the_load_is_not_the_modes_fault(world: World) -> None:
     world.table = PROVISIONED
     scaled(world)
     world.series = {"write_throttles": [50], "writes": [2400]}  # 40 units/s: the maximum
-    report = assert_root(world, "dynamodb-throttling/capacity-mode", Verdict.FAIL, SLOW)
-    assert "40 writes/s" in report.findings[0].judgement.summary
-    assert operations(report) == []  # how much to pay is a person's decision
+    assert judged(world, "dynamodb-throttling/capacity-mode").judgement.verdict is Verdict.OK
+    assert judged(world, SLOW).judgement.verdict is Verdict.FAIL
 
 
 def test_a_table_throttled_on_demand_is_provisioned_for_its_peak(world: World) -> None:
