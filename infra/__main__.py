@@ -36,7 +36,15 @@ from infra.topic import AlarmTopic, AlarmTopicArgs
 from infra.vault import Vault, VaultArgs
 from infra.workspaces import Workspaces, WorkspacesArgs
 from outpost.agents import AGENTS
-from outpost.names import CONTROL_PLANE_FAMILY, CONTROL_PLANE_PORT, SERVICE, Names, family
+from outpost.names import (
+    CONTROL_PLANE_FAMILY,
+    CONTROL_PLANE_LOG_GROUP,
+    CONTROL_PLANE_PORT,
+    SERVICE,
+    Names,
+    family,
+    log_group,
+)
 from runbooks.alarms import declared
 
 ARTIFACT_DAYS = 90
@@ -169,12 +177,11 @@ load_balancer = LoadBalancer(
         zone_id=settings.hosted_zone_id,
         log_bucket=log_bucket,
     ),
-    # The load balancer proves that it may write its logs when it is made.
-    ResourceOptions.merge(opts, ResourceOptions(depends_on=[access_logs] if access_logs else [])),
+    opts,
 )
 control_url = f"http://{cluster.control_plane_host}:{CONTROL_PLANE_PORT}"
-agents = [
-    AgentTask(
+agents = {
+    agent: AgentTask(
         f"agent-{agent}",
         AgentTaskArgs(
             spec=spec,
@@ -193,7 +200,7 @@ agents = [
         opts,
     )
     for agent, spec in AGENTS.items()
-]
+}
 control_plane = ControlPlane(
     "control-plane",
     ControlPlaneArgs(
@@ -220,13 +227,13 @@ control_plane = ControlPlane(
                 account,
                 names.cluster,
                 SERVICE,
-                [family for agent in agents for family in agent.families],
+                [family for task in agents.values() for family in task.families],
                 [
-                    *(agent.execution_role_arn for agent in agents),
+                    *(task.execution_role_arn for task in agents.values()),
                     *(mount.role_arn for mount in workspaces.mounts.values()),
                 ],
             ),
-            "log-access": may.agents_logs([agent.log_group_arn for agent in agents]),
+            "log-access": may.agents_logs([task.log_group.arn for task in agents.values()]),
             "secret-access": may.secrets(list(vault.agents.values()), vault.github),
             **({"key-access": may.key(data_key, settings.region)} if data_key is not None else {}),
         },
@@ -271,11 +278,14 @@ alarms = Alarms(
             "events_dead_letter_queue": names.events_dead_letter_queue,
             "file_system": workspaces.file_system_id,
         },
+        log_groups={
+            CONTROL_PLANE_LOG_GROUP: control_plane.log_group.name,
+            **{log_group(agent): task.log_group.name for agent, task in agents.items()},
+        },
         cluster_arn=cluster.arn,
         topic_arn=topic.arn,
     ),
-    # The log groups that alarms filter are the control plane's and the agents'.
-    ResourceOptions.merge(opts, ResourceOptions(depends_on=[control_plane, *agents])),
+    opts,
 )
 Dashboard("dashboard", DashboardArgs(names=names, region=settings.region, alarms=alarms.arns), opts)
 

@@ -41,7 +41,7 @@ class AgentTaskArgs:
 class AgentTask(ComponentResource):
     """An agent's log group, execution role and task definitions."""
 
-    log_group_arn: Output[str]
+    log_group: aws.cloudwatch.LogGroup
     execution_role_arn: Output[str]
     families: list[str]
 
@@ -64,14 +64,13 @@ class AgentTask(ComponentResource):
             {"start": roles.execution(args.repository_arn, logs.arn, args.secret_arn, args.key_arn)},
             self._child,
         )
-        self.log_group_arn, self.execution_role_arn = logs.arn, execution.arn
-        self._log_group_name = logs.name
+        self.log_group, self.execution_role_arn = logs, execution.arn
         own = family(args.spec.agent)
         self._definition(own, mount=None)
         for tenant, mount in args.tenants.items():
             self._definition(f"{own}-{tenant}", mount)
         self.families = [own, *(f"{own}-{tenant}" for tenant in args.tenants)]
-        self.register_outputs({"log_group_arn": self.log_group_arn})
+        self.register_outputs({"log_group_arn": logs.arn})
 
     def _definition(self, family_name: str, mount: TenantMount | None) -> None:
         args, tier = self._args, self._args.spec.tier
@@ -107,7 +106,7 @@ class AgentTask(ComponentResource):
         return container(
             name=WORKER_CONTAINER,
             image=args.image,
-            log_group=self._log_group_name,
+            log_group=self.log_group.name,
             region=args.account.region,
             stop_timeout=STOP_TIMEOUT,
             environment=environment,

@@ -22,11 +22,15 @@ DEAD_LETTERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsArgs:
-    """`declared` are issue, title and alarm; `places` fill the placeholders of their dimensions."""
+    """`declared` are issue, title and alarm; `places` fill the placeholders of their dimensions.
+
+    `log_groups` gives the groups that a log alarm may filter, by name.
+    """
 
     names: Names
     declared: Sequence[tuple[str, str, Alarm]]
     places: Mapping[str, Input[str]]
+    log_groups: Mapping[str, Input[str]]
     cluster_arn: Input[str]
     topic_arn: Input[str]
 
@@ -92,7 +96,7 @@ class Alarms(ComponentResource):
         aws.cloudwatch.LogMetricFilter(
             full_name,
             name=full_name,
-            log_group_name=alarm.log_group,
+            log_group_name=self._args.log_groups[alarm.log_group],
             pattern=alarm.pattern,
             metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
                 namespace=LOG_METRICS, name=issue, value="1", default_value="0"

@@ -7,6 +7,7 @@ import pulumi_aws as aws
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from infra.account import Account
+from infra.ordering import once
 from infra.policies import Statement, policy, tls_only
 
 S3_LOG_PREFIX = "s3/"
@@ -75,14 +76,15 @@ class PrivateBucket(ComponentResource):
                 opts=child,
             )
         tls = tls_only(bucket.arn, Output.concat(bucket.arn, "/*"), service="s3")
-        aws.s3.BucketPolicy(
+        bucket_policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.id,
             policy=policy(tls, *args.allow(bucket.arn)),
             # S3 refuses two configuration changes of one bucket at a time (OperationAborted).
             opts=ResourceOptions(parent=self, depends_on=[block]),
         )
-        self.bucket_name, self.arn = bucket.bucket, bucket.arn
+        # Whoever is to write logs there is checked, when it is set up, for the policy to let it.
+        self.bucket_name, self.arn = once(bucket.bucket, bucket_policy), bucket.arn
         self.register_outputs({"bucket_name": self.bucket_name})
 
 

@@ -59,7 +59,7 @@ class ControlPlane(ComponentResource):
     """The service behind the load balancer, rolled back by ECS when a deployment does not get healthy."""
 
     service_name: Output[str]
-    log_group_name: Output[str]
+    log_group: aws.cloudwatch.LogGroup
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class ControlPlane(ComponentResource):
         )
         service = self._service(self._task_definition(logs), after)
         self._scaling(service)
-        self.service_name, self.log_group_name = service.name, logs.name
+        self.service_name, self.log_group = service.name, logs
         self.register_outputs({"service_name": self.service_name})
 
     def _task_definition(self, logs: aws.cloudwatch.LogGroup) -> aws.ecs.TaskDefinition:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 import pulumi_aws as aws
-from pulumi import ComponentResource, Output, ResourceOptions
+from pulumi import ComponentResource, CustomResource, Output, ResourceOptions
+
+from infra.ordering import once
 
 INTERNET = "0.0.0.0/0"
 
@@ -61,7 +63,7 @@ class Network(ComponentResource):
             opts=self._child,
         )
         table = self._route_table("public")
-        aws.ec2.Route(
+        route = aws.ec2.Route(
             f"{self._name}-public-internet",
             route_table_id=table.id,
             destination_cidr_block=INTERNET,
@@ -69,7 +71,7 @@ class Network(ComponentResource):
             opts=self._child,
         )
         return [
-            self._subnet("public", zone, cidr, table)
+            self._subnet("public", zone, cidr, table, route)
             for zone, cidr in zip(self._args.zones, cidrs, strict=True)
         ]
 
@@ -80,14 +82,14 @@ class Network(ComponentResource):
             if nat is None or self._args.nat_per_zone:
                 nat = self._nat_gateway(zone, self.public_subnet_ids[index])
             table = self._route_table(f"private-{_letter(zone)}")
-            aws.ec2.Route(
+            route = aws.ec2.Route(
                 f"{self._name}-private-{_letter(zone)}-internet",
                 route_table_id=table.id,
                 destination_cidr_block=INTERNET,
                 nat_gateway_id=nat.id,
                 opts=self._child,
             )
-            subnets.append(self._subnet("private", zone, cidr, table))
+            subnets.append(self._subnet("private", zone, cidr, table, route))
             tables.append(table)
         return subnets, tables
 
@@ -99,7 +101,9 @@ class Network(ComponentResource):
             opts=self._child,
         )
 
-    def _subnet(self, kind: str, zone: str, cidr: str, table: aws.ec2.RouteTable) -> Output[str]:
+    def _subnet(
+        self, kind: str, zone: str, cidr: str, table: aws.ec2.RouteTable, route: CustomResource
+    ) -> Output[str]:
         suffix = f"{kind}-{_letter(zone)}"
         subnet = aws.ec2.Subnet(
             f"{self._name}-{suffix}",
@@ -110,13 +114,14 @@ class Network(ComponentResource):
             tags={"Name": f"{self._args.name}-{suffix}"},
             opts=self._child,
         )
-        aws.ec2.RouteTableAssociation(
+        association = aws.ec2.RouteTableAssociation(
             f"{self._name}-{suffix}",
             subnet_id=subnet.id,
             route_table_id=table.id,
             opts=self._child,
         )
-        return subnet.id
+        # A task that starts before its way out is there cannot pull its image.
+        return once(subnet.id, association, route)
 
     def _nat_gateway(self, zone: str, subnet_id: Output[str]) -> aws.ec2.NatGateway:
         name = f"{self._name}-nat-{_letter(zone)}"

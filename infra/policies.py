@@ -79,6 +79,6 @@ def tls_only(*resources: Input[str], service: str) -> Statement:
         effect="Deny",
         actions=[f"{service}:*"],
         resources=resources,
-        principals=ALL,
+        principals={"AWS": ALL},
         conditions={"Bool": {"aws:SecureTransport": "false"}},
     )

@@ -5,14 +5,23 @@ cannot reach it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
 from infra.account import Account
+from infra.ordering import once
 from infra.policies import Statement, policy, trust
 
 TASKS = "ecs-tasks.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class TaskRole:
+    """A role whose ARN is known once its policies are in place: a task that starts earlier is denied."""
+
+    arn: Output[str]
 
 
 def role(
@@ -22,7 +31,7 @@ def role(
     account: Account,
     policies: dict[str, Sequence[Statement]],
     opts: ResourceOptions,
-) -> aws.iam.Role:
+) -> TaskRole:
     """A role for ECS tasks of this account, with its inline policies."""
     created = aws.iam.Role(
         name,
@@ -31,7 +40,7 @@ def role(
         assume_role_policy=trust(TASKS, account.id),
         opts=opts,
     )
-    for policy_name, statements in policies.items():
+    inline = [
         aws.iam.RolePolicy(
             f"{name}-{policy_name}",
             name=policy_name,
@@ -39,7 +48,9 @@ def role(
             policy=policy(*statements),
             opts=opts,
         )
-    return created
+        for policy_name, statements in policies.items()
+    ]
+    return TaskRole(once(created.arn, *inline))
 
 
 def execution(

@@ -89,7 +89,7 @@ class Settings:
         "Certificate of `domainName`; with it the API is HTTPS only and HTTP redirects.",
     )
     hosted_zone_id: str = setting(
-        Text(r"Z[A-Z0-9]{1,31}|", "a Route 53 hosted zone id, or empty"),
+        Text(r"[A-Z0-9]{1,32}|", "a Route 53 hosted zone id, or empty"),
         "",
         "Public zone in which `domainName` is made to point at the load balancer; empty: do it elsewhere.",
     )
