@@ -11,6 +11,7 @@ NOT_DESCRIBED: dict[str, dict[str, str]] = {
     "aws:ecr/repository:Repository": {"forceDelete": "says how to delete; done by the engine"},
     "aws:secretsmanager/secret:Secret": {"recoveryWindowInDays": "says how to delete; done by the engine"},
     "aws:kms/key:Key": {"deletionWindowInDays": "says how to delete; done by the engine"},
+    "aws:ecs/taskDefinition:TaskDefinition": {"skipDestroy": "says how to delete; done by the engine"},
     # Arguments that moto takes and forgets.
     "aws:appautoscaling/target:Target": {"tags": "moto keeps no tags of scalable targets"},
 }

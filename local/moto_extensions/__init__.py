@@ -1,14 +1,16 @@
 """What moto lacks or drops and the stack needs, added to moto's own classes, one module for each service.
 
-Installed once, where moto's application is made. An operation that a newer moto has is left alone.
+Installed once, where moto's application is made.
 """
 
-from local.moto_extensions import ec2, efs, s3, servicediscovery
+from local.moto_extensions import ec2, efs, iam, route53, s3, servicediscovery
 
 
 def install() -> None:
     """Add every extension; a second call changes nothing."""
     ec2.install()
     efs.install()
+    iam.install()
+    route53.install()
     s3.install()
     servicediscovery.install()

@@ -21,6 +21,23 @@ pytestmark = pytest.mark.region
 assert [compute, data, network, operations]  # imported because they register readers
 
 WITHOUT_CLOUD = ("pulumi:", "random:")
+DOMAIN = "outpost.example.com"
+# Every optional part at once: own key, provisioned tables, HTTPS, logs, workspaces, deployment roles.
+EVERYTHING: dict[str, object] = {
+    "accessLogs": True,
+    "alarmEmail": "on-call@example.com",
+    "customerManagedKey": True,
+    "domainName": DOMAIN,
+    "githubRepository": "owner/outpost",
+    "persistentTenants": ["acme", "umbrella"],
+    "tableCapacity": "provisioned",
+}
+# Name of the variant -> stack, settings laid over its own, whether it is destroyed again.
+VARIANTS: dict[str, tuple[str, dict[str, object], bool]] = {
+    "dev": ("dev", {}, True),
+    "everything": ("dev", EVERYTHING, True),
+    "prod": ("prod", {}, False),  # protected
+}
 
 
 @dataclass
@@ -35,22 +52,35 @@ class Life:
     destroyed: Changes | None
 
 
-@pytest.fixture(scope="module", params=["dev", "prod"])
+@pytest.fixture(scope="module", params=VARIANTS)
 def life(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    """Both stacks in a region each; prod, which is protected, is not destroyed."""
-    stack: str = request.param
-    directory = tmp_path_factory.mktemp(stack)
+    """Each variant in a region of its own."""
+    stack, settings, destroyable = VARIANTS[request.param]
+    directory = tmp_path_factory.mktemp(request.param)
     with LocalRegion.start(directory / "region", deploy=False) as region:
         aws = Aws(region.session, region.aws_url)
         path = directory / "stack.json"
+        if "domainName" in settings:
+            settings = {**settings, **_domain(aws)}
+
+        def up() -> Deployment:
+            return deploy(stack, region.session, path, endpoint_url=region.aws_url, settings=settings)
+
         before = inventory(aws)
-        first = deploy(stack, region.session, path, endpoint_url=region.aws_url)
+        first = up()
         described = {state.urn: READERS[state.type](aws, state) for state in in_cloud(first)}
-        second = deploy(stack, region.session, path, endpoint_url=region.aws_url).changes
+        second = up().changes
         destroyed = None
-        if stack == "dev":
+        if destroyable:
             destroyed = destroy(stack, region.session, path, endpoint_url=region.aws_url)
         yield Life(first, described, second, before, inventory(aws), destroyed)
+
+
+def _domain(aws: Aws) -> dict[str, object]:
+    """The settings that name what the program does not make: a hosted zone and a certificate."""
+    zone = aws.client("route53").create_hosted_zone(Name=DOMAIN, CallerReference="test")["HostedZone"]
+    certificate = aws.client("acm").request_certificate(DomainName=DOMAIN)["CertificateArn"]
+    return {"hostedZoneId": zone["Id"].rpartition("/")[2], "certificateArn": certificate}
 
 
 def in_cloud(deployment: Deployment) -> list[ResourceState]:
@@ -99,7 +129,8 @@ def test_destroying_leaves_nothing_behind(life: Life) -> None:
     if life.destroyed is None:
         assert life.after != life.before
         return
-    assert life.after == life.before
+    kept = [state for state in life.first.resources if state.inputs.get("skipDestroy")]
+    assert life.after == {**life.before, "task definitions": len(kept)}
     position = {urn: index for index, urn in enumerate(life.destroyed.deleted)}
     assert position.keys() == {state.urn for state in life.first.resources}
     for state in life.first.resources:

@@ -95,7 +95,10 @@ def scaling_target(aws: Aws, state: ResourceState) -> dict[str, Any]:
 def scaling_policy(aws: Aws, state: ResourceState) -> dict[str, Any]:
     scaling = aws.client("application-autoscaling")
     found = scaling.describe_scaling_policies(
-        PolicyNames=[state.id], ServiceNamespace=state.inputs["serviceNamespace"]
+        PolicyNames=[state.id],
+        ServiceNamespace=state.inputs["serviceNamespace"],
+        ResourceId=state.inputs["resourceId"],
+        ScalableDimension=state.inputs["scalableDimension"],
     )["ScalingPolicies"]
     assert len(found) == 1
     return {**camel(found[0]), "name": found[0]["PolicyName"]}

@@ -190,3 +190,27 @@ def listener(aws: Aws, state: ResourceState) -> dict[str, Any]:
         "certificateArn": certificates[0].get("certificateArn"),
         "tags": _elb_tags(aws, state),
     }
+
+
+@reads("aws:route53/record:Record")
+def record(aws: Aws, state: ResourceState) -> dict[str, Any]:
+    zone = state.inputs["zoneId"]
+    found = aws.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    one = next(
+        r
+        for r in found
+        if r["Name"].rstrip(".") == state.inputs["name"] and r["Type"] == state.inputs["type"]
+    )
+    alias = one["AliasTarget"]
+    return {
+        "zoneId": zone,
+        "name": one["Name"].rstrip("."),
+        "type": one["Type"],
+        "aliases": [
+            {
+                "name": alias["DNSName"].rstrip("."),
+                "zoneId": alias["HostedZoneId"],
+                "evaluateTargetHealth": alias["EvaluateTargetHealth"],
+            }
+        ],
+    }
