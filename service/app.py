@@ -3,13 +3,16 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from outpost import VERSION
+from service import outbound
 from service.application.assignments import Assignments
+from service.application.audit import Audit
 from service.application.authentication import Authentication
 from service.application.dispatches import Dispatches
 from service.application.fleet import Fleet
@@ -17,8 +20,11 @@ from service.application.following import Follower
 from service.application.key_management import KeyManagement
 from service.application.launching import Launcher
 from service.application.log_reading import LogReading
+from service.application.notifying import Notifying
 from service.application.pool import PooledTasks, WarmPool
+from service.application.promoting import Forge, Promoting
 from service.application.reconciling import Reconciler
+from service.aws.audit import DynamoAudit
 from service.aws.clients import Clients
 from service.aws.coordination import DynamoCoordination
 from service.aws.items import SHARDS
@@ -31,9 +37,10 @@ from service.aws.tasks import EcsTasks, evidence_of
 from service.domain.ports import Clock
 from service.domain.rates import RequestRates
 from service.domain.tokens import WorkerTokens
+from service.github import GitHub
 from service.loops import Loops
 from service.middleware import Around
-from service.routers import dispatches, errors, fleet, keys, outputs, pool, workers
+from service.routers import dispatches, errors, fleet, keys, outputs, pool, promotion, records, workers
 from service.services import Services
 from service.settings import Settings
 
@@ -51,6 +58,13 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
     cloudwatch = CloudWatchLogs(clients.logs())
     secrets = SecretsManager(clients.secretsmanager())
     tokens = WorkerTokens(settings.worker_token_key)
+    audit = Audit(store=DynamoAudit(dynamodb, settings.audit_table), clock=clock)
+    notifying = Notifying(
+        store=jobs,
+        post=partial(outbound.post, local=settings.local_region),
+        clock=clock,
+        master_key=settings.worker_token_key,
+    )
     lives = Dispatches(
         store=jobs,
         queue=launch_queue,
@@ -58,6 +72,7 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         policy=settings.policy,
         limits=settings.limits,
         clock=clock,
+        ended=notifying.ended,
     )
     warm = WarmPool(
         slots=DynamoSlots(dynamodb, settings.jobs_table),
@@ -89,7 +104,9 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         ),
         pool=warm,
         follower=follower,
-        reconciler=Reconciler(dispatches=lives, tasks=launched, shards=SHARDS, tail=follower.tail),
+        reconciler=Reconciler(
+            dispatches=lives, tasks=launched, shards=SHARDS, tail=follower.tail, deliver=notifying.ended
+        ),
         coordination=coordination,
         authentication=authentication,
         keys=KeyManagement(keys=key_store, authentication=authentication, clock=clock),
@@ -104,8 +121,21 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         ),
         logs=LogReading(logs=cloudwatch, artifacts=artifacts),
         artifacts=artifacts,
-        assignments=Assignments(dispatches=lives, artifacts=artifacts, secrets=secrets),
+        assignments=Assignments(dispatches=lives, artifacts=artifacts, secrets=secrets, audit=audit),
         tokens=tokens,
+        audit=audit,
+        notifying=notifying,
+        promoting=Promoting(
+            dispatches=lives,
+            artifacts=artifacts,
+            secrets=secrets,
+            audit=audit,
+            forge=Forge(
+                clone_url=settings.github_url,
+                hub=partial(GitHub, settings.github_api_url),
+                local=settings.local_region,
+            ),
+        ),
     )
 
 
@@ -129,7 +159,7 @@ def application(services: Services, loops: Loops | None = None) -> Around:
         docs_url=None,
     )
     errors.install(app)
-    for routes in (fleet, dispatches, outputs, keys, workers, pool):
+    for routes in (fleet, dispatches, outputs, promotion, records, keys, workers, pool):
         app.include_router(routes.make(services))
     make_schema = app.openapi
 
@@ -139,4 +169,4 @@ def application(services: Services, loops: Loops | None = None) -> Around:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents replacing it
-    return Around(app)
+    return Around(app, services.audit)

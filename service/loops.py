@@ -13,6 +13,7 @@ from service.services import Services
 LAUNCHERS = 10  # a RunTask takes 0.2-0.5 s: ten in parallel reach the account's 20/s
 FLEET_SECONDS = 60
 USAGE_SECONDS = 30
+AUDIT_SECONDS = 2
 KEEP_SECONDS = 20  # a third of the visibility time-out
 RECONCILE_SECONDS = 10
 ORPHANS_EVERY = 6  # of those
@@ -44,6 +45,7 @@ class Loops:
         self._loop("reconciler", self._reconcile, every=RECONCILE_SECONDS)
         if services.pool.enabled:
             self._loop("pool", self._keep_pool, every=POOL_SECONDS)
+        self._loop("audit", services.audit.flush, every=AUDIT_SECONDS)
         self._loop("usage", services.authentication.flush_usage, every=USAGE_SECONDS)
 
     def stop(self) -> None:
@@ -55,7 +57,9 @@ class Loops:
         end = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-        for last in (self._services.launcher.give_back, self._services.authentication.flush_usage):
+        services = self._services
+        services.notifying.close()
+        for last in (services.launcher.give_back, services.authentication.flush_usage, services.audit.flush):
             try:
                 last()
             except UnavailableError as error:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
 from service import log
+from service.application.audit import Audit
 from service.problems import ProblemError, render
 
 MAX_BODY = 1024 * 1024  # a task and its context reach 400 KB in UTF-8
@@ -23,8 +24,9 @@ class _BodyTooLargeError(Exception):
 class Around:
     """The outermost ASGI layer."""
 
-    def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, app: ASGIApp, audit: Audit, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._app = app
+        self._audit = audit
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +74,16 @@ class Around:
             "status": status,
             "durationMs": round((self._clock() - begun) * 1000, 1),
         }
+        key = scope["state"].get("key")
+        if key is not None:
+            self._audit.record(
+                key.tenant_id,
+                f"{scope['method']} {fields['route']}",
+                apiKeyId=key.api_key_id,
+                path=path[:256],
+                status=status,
+                requestId=scope["state"]["request_id"],
+            )
         if path in _QUIET:
             log.debug("request", **fields)
         else:

@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, field
 
 from service.application.assignments import Assignments
+from service.application.audit import Audit
 from service.application.authentication import Authentication
 from service.application.dispatches import Dispatches
 from service.application.fleet import Fleet
@@ -11,7 +12,9 @@ from service.application.following import Follower
 from service.application.key_management import KeyManagement
 from service.application.launching import Launcher
 from service.application.log_reading import LogReading
+from service.application.notifying import Notifying
 from service.application.pool import WarmPool
+from service.application.promoting import Promoting
 from service.application.reconciling import Reconciler
 from service.domain.ports import Artifacts, Clock, Coordination
 from service.domain.rates import RequestRates
@@ -39,4 +42,7 @@ class Services:
     artifacts: Artifacts
     assignments: Assignments
     tokens: WorkerTokens
+    audit: Audit
+    notifying: Notifying
+    promoting: Promoting
     stopping: threading.Event = field(default_factory=threading.Event)  # SIGTERM has come

@@ -36,6 +36,7 @@ class Settings:
     keep_alive_seconds: int = 75  # longer than the load balancer's idle timeout of 60
     log_level: str = "info"
     github_api_url: str = "https://api.github.com"
+    github_url: str = "https://github.com"
     local_region: bool = False
     launches_per_second: int = 20  # Fargate RunTask, sustained, per account and region; AWS can raise it
     warm_pool: Mapping[Agent, int] = field(default_factory=dict)  # idle workers to keep, per agent
@@ -109,6 +110,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         keep_alive_seconds=_integer(environment, "KEEP_ALIVE_SECONDS", 75),
         log_level=environment.get("LOG_LEVEL") or "info",
         github_api_url=(environment.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/"),
+        github_url=(environment.get("GITHUB_URL") or "https://github.com").rstrip("/"),
         local_region=environment.get(LOCAL_REGION) == "1",
         launches_per_second=_integer(environment, "LAUNCHES_PER_SECOND", 20),
         warm_pool=_warm_pool(environment),

@@ -9,6 +9,7 @@ from typing import Any
 from outpost import failure, names
 from outpost.exit_codes import WorkerExit
 from service import log
+from service.application.audit import Audit
 from service.application.dispatches import Dispatches, NotFoundError
 from service.domain.events import Decision, Refusal, WorkerClaimed, WorkerFinished
 from service.domain.job import Job, Reason
@@ -39,10 +40,13 @@ class UploadRequest:
 class Assignments:
     """The worker routes' use cases. Each is fenced by the attempt that the token was issued for."""
 
-    def __init__(self, *, dispatches: Dispatches, artifacts: Artifacts, secrets: Secrets) -> None:
+    def __init__(
+        self, *, dispatches: Dispatches, artifacts: Artifacts, secrets: Secrets, audit: Audit
+    ) -> None:
         self._dispatches = dispatches
         self._artifacts = artifacts
         self._secrets = secrets
+        self._audit = audit
 
     def claim(self, worker: WorkerIdentity) -> dict[str, Any]:
         """Make the dispatch RUNNING and tell what is to be done. The same answer when asked again.
@@ -168,6 +172,7 @@ class Assignments:
         token = tenant_git_token(value, job.tenant_id, name)
         if token is not None:
             log.info("git token handed to a worker", event="secret-access", secret=names.GITHUB_SECRET)
+            self._audit.record(job.tenant_id, f"secret {names.GITHUB_SECRET}", dispatchId=job.dispatch_id)
         return token
 
 

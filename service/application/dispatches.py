@@ -177,6 +177,13 @@ class Dispatches:
             self._terminal.put(job)
         return job
 
+    def fresh(self, tenant_id: str, dispatch_id: str) -> Job:
+        """As it is stored now, also what was added after its end. Raises `NotFoundError`."""
+        job = self.store.get(tenant_id, dispatch_id)
+        if job is None:
+            raise NotFoundError(dispatch_id)
+        return job
+
     def cached(self, tenant_id: str, dispatch_id: str) -> Job | None:
         """The dispatch, if it has ended and that is known here."""
         return self._terminal.get(tenant_id, dispatch_id)

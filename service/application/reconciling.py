@@ -26,11 +26,13 @@ class Reconciler:
         tasks: Tasks,
         shards: tuple[str, ...],
         tail: Callable[[Agent, str], list[str]],
+        deliver: Callable[[Job], None] | None = None,
     ) -> None:
         self._dispatches = dispatches
         self._tasks = tasks
         self._shards = shards
         self._tail = tail
+        self._deliver = deliver
 
     def sweep_deadlines(self) -> int:
         """Decide on every job whose deadline has passed; how many there were."""
@@ -41,6 +43,9 @@ class Reconciler:
         jobs = self._dispatches.store.get_many(due)
         views = self._views([job for job in jobs if job.active and job.status is not Status.PENDING])
         for job in jobs:
+            if job.status.terminal:
+                self._redeliver(job)
+                continue
             self._overdue(job, views.get(job.dispatch_id, TaskView(seen=Seen.UNKNOWN)))
         return len(jobs)
 
@@ -56,6 +61,11 @@ class Reconciler:
         if decision.job.status is not job.status:
             log.info("reconciled", event="reconciled", before=job.status, after=decision.job.status)
             log.metric("Reconciled", before=job.status, after=decision.job.status)
+
+    def _redeliver(self, job: Job) -> None:
+        """An ended job is due only for its webhook, which is sent beside the sweep."""
+        if self._deliver is not None:
+            self._deliver(job)
 
     def _views(self, jobs: list[Job]) -> dict[str, TaskView]:
         """What ECS says about the jobs' tasks, by dispatch id; without an ARN, found by its mark."""

@@ -124,6 +124,8 @@ FIELDS: dict[str, _Codec] = {
     "summary": ("summary", _same, _same),
     "changes": ("changes", dict, _same),
     "artifacts": ("artifacts", list, _same),
+    "deliveries": ("webhookDeliveries", list, _same),
+    "promotion": ("promotion", dict, _same),
     "cancel_reason": ("cancelReason", _same, _same),
     "stopped_evidence": ("stoppedEvidence", _pack(_EVIDENCE), _unpack(StoppedEvidence, _EVIDENCE)),
     "expires_at": ("ttl", int, _same),

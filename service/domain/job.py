@@ -92,6 +92,8 @@ class Job:
     artifacts: Sequence[Mapping[str, Any]] = ()
     cancel_reason: str | None = None
     stopped_evidence: StoppedEvidence | None = None
+    deliveries: Sequence[Mapping[str, Any]] = ()  # tries of the webhook
+    promotion: Mapping[str, Any] | None = None
     expires_at: float | None = None  # DynamoDB's TTL
 
     def changed(self, **changes: Any) -> "Job":

@@ -30,6 +30,8 @@ class Policy:
     # CANCELLING: StopTask is repeated until the task is gone.
     cancel_check: float = 15
     cancel_unseen: float = 120  # no task was ever seen for this long: it never started
+    # A webhook whose first try was lost with its replica.
+    webhook_check: float = 60
     # How long a finished dispatch stays in the table.
     retention: float = 90 * DAY
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from outpost.agents import Agent
 from service.domain.keys import repository_name
@@ -45,3 +46,14 @@ def repository_is_valid(repository: str, *, local: bool) -> bool:
     if _HTTPS.fullmatch(repository) is not None and ".." not in repository:
         return True
     return local and _LOCAL.fullmatch(repository) is not None
+
+
+def webhook_is_valid(url: str, *, local: bool) -> bool:
+    """https, or http too in the local region, to a host, without credentials."""
+    try:
+        parts = urlsplit(url)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    schemes = ("https", "http") if local else ("https",)
+    return parts.scheme in schemes and bool(parts.hostname) and port_is_valid and "@" not in parts.netloc

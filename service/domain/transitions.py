@@ -298,7 +298,8 @@ def _end(job: Job, status: Status, now: float, policy: Policy, **facts: Any) -> 
     ended = job.changed(
         status=status,
         ended_at=now,
-        deadline_at=None,
+        # With a webhook it stays in the index of deadlines until that is delivered.
+        deadline_at=now + policy.webhook_check if job.webhook_url else None,
         launch_after=None,
         waiting_reason=None,
         expires_at=now + policy.retention,

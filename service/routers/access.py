@@ -38,6 +38,7 @@ def caller(services: Services, *scopes: Scope) -> Caller:
             raise _unauthorized(request, error) from None
         services.authentication.count(key)
         log.bind(tenantId=key.tenant_id, apiKeyId=key.api_key_id)
+        request.state.key = key
         request.state.presented_key = presented
         _within_rate(services, request, key)
         if not any(key.allows(scope) for scope in scopes):

@@ -25,6 +25,7 @@ from service.domain.requests import (
     DispatchRequest,
     branch_is_valid,
     repository_is_valid,
+    webhook_is_valid,
 )
 from service.domain.times import from_iso
 from service.problems import ProblemError
@@ -53,6 +54,7 @@ class DispatchBody(BaseModel):
         DEFAULT_TIMEOUT_SECONDS
     )
     workspace: Literal["ephemeral", "persistent"] = "ephemeral"
+    webhookUrl: Annotated[str | None, Field(max_length=1024, pattern=r"^https?://[!-~]+$")] = None  # noqa: N815
     tags: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=20)] = Field(
         default_factory=dict
     )
@@ -71,6 +73,8 @@ class DispatchBody(BaseModel):
         for field, text in (("task", self.task), ("context", self.context or "")):
             if not storable(text):
                 raise _invalid(field, "Not valid Unicode: it contains half of a surrogate pair.")
+        if self.webhookUrl is not None and not webhook_is_valid(self.webhookUrl, local=local):
+            raise _invalid("webhookUrl", "Not an https URL without credentials.")
         if not self.task.strip():
             raise _invalid("task", "The task is blank.")
         if any(not _TAG.fullmatch(name) or not storable(value) for name, value in self.tags.items()):
@@ -85,6 +89,7 @@ class DispatchBody(BaseModel):
             timeout_seconds=self.timeoutSeconds,
             workspace=self.workspace,
             tags=self.tags,
+            webhook_url=self.webhookUrl,
         )
 
 

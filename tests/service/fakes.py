@@ -11,6 +11,7 @@ from typing import Any
 from outpost import worker_protocol
 from outpost.agents import Agent
 from outpost.dispatch import TRANSITIONS
+from service.application.audit import AuditPage
 from service.aws.items import SHARDS, shard
 from service.domain.events import Seen, TaskView
 from service.domain.job import Inputs, Job, StoppedEvidence
@@ -382,3 +383,16 @@ class FakeSecrets:
 
     def value(self, name: str) -> str | None:
         return self.values.get(name)
+
+
+class FakeAudit:
+    """The entries that were written."""
+
+    def __init__(self) -> None:
+        self.entries: list[Mapping[str, object]] = []
+
+    def write(self, entries: Sequence[Mapping[str, object]]) -> None:
+        self.entries += entries
+
+    def page(self, tenant_id: str, after: str | None, limit: int) -> AuditPage:
+        return AuditPage(entries=self.entries, last=None)

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from outpost.agents import Agent
 from outpost.dispatch import Status
 from service.application.assignments import Assignments, RefusedError
+from service.application.audit import Audit
 from service.application.dispatches import Dispatches
 from service.application.following import Follower
 from service.application.launching import Launcher
@@ -30,6 +31,7 @@ from service.domain.tokens import WorkerIdentity, WorkerTokens
 from tests.service.fakes import (
     CrashError,
     FakeArtifacts,
+    FakeAudit,
     FakeClock,
     FakeCoordination,
     FakeJobs,
@@ -114,7 +116,10 @@ class Interleavings(RuleBasedStateMachine):
             dispatches=self.dispatches, tasks=self.tasks, shards=SHARDS, tail=self.follower.tail
         )
         self.assignments = Assignments(
-            dispatches=self.dispatches, artifacts=FakeArtifacts(), secrets=FakeSecrets()
+            dispatches=self.dispatches,
+            artifacts=FakeArtifacts(),
+            secrets=FakeSecrets(),
+            audit=Audit(store=FakeAudit(), clock=self.clock),
         )
 
     def attempt(self, action) -> object:

@@ -1,0 +1,88 @@
+"""Delivering webhooks: at once when a dispatch ends, and again by the reconciler until it has worked.
+
+A dispatch whose webhook is still due stays in the index of deadlines, so a delivery survives any crash.
+"""
+
+import http.client
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from service import log
+from service.domain import webhooks
+from service.domain.job import Job
+from service.domain.ports import Clock, ConflictError, JobStore, UnavailableError
+from service.domain.times import iso
+from service.outbound import ForbiddenAddressError
+
+Post = Callable[[str, bytes, Mapping[str, str]], int]
+SENDERS = 4
+RECORD_TRIES = 5
+
+
+class Notifying:
+    """Sends and records. One try at a time per dispatch is enough; a second one is the same event again."""
+
+    def __init__(self, *, store: JobStore, post: Post, clock: Clock, master_key: str) -> None:
+        self._store = store
+        self._post = post
+        self._clock = clock
+        self._master_key = master_key
+        self._sending: set[str] = set()
+        self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="webhook")
+
+    def secret(self, tenant_id: str) -> str:
+        return webhooks.secret_of(self._master_key, tenant_id)
+
+    def ended(self, job: Job) -> None:
+        """Deliver without waiting; what does not work is due again at the job's deadline."""
+        if job.webhook_url is not None and job.dispatch_id not in self._sending:
+            self._sending.add(job.dispatch_id)
+            self._pool.submit(self._deliver_safely, job)
+
+    def _deliver_safely(self, job: Job) -> None:
+        log.clear(tenantId=job.tenant_id, dispatchId=job.dispatch_id)
+        try:
+            self.deliver(job)
+        except UnavailableError as error:
+            log.warning("delivery not recorded", event="webhook-unrecorded", error=str(error))
+        except Exception:  # noqa: BLE001 - a thread of the pool has nobody else to tell
+            log.exception("webhook failed", event="uncaught-error")
+        finally:
+            self._sending.discard(job.dispatch_id)
+
+    def deliver(self, job: Job) -> None:
+        """One try, recorded on the job. Raises `UnavailableError`."""
+        assert job.webhook_url is not None
+        body = webhooks.body_of(job)
+        headers = webhooks.headers_of(self.secret(job.tenant_id), body, self._clock())
+        error, status = "", 0
+        try:
+            status = self._post(job.webhook_url, body, headers)
+        except ForbiddenAddressError as refused:
+            error = str(refused)
+        except (OSError, http.client.HTTPException) as failed:
+            error = type(failed).__name__
+        delivered = 200 <= status < 300
+        now = self._clock()
+        tries = len(job.deliveries) + 1
+        entry = {"at": iso(now), "status": status, "error": error, "delivered": delivered}
+        due = None if delivered else webhooks.next_try(tries, now)
+        log.info("webhook", event="webhook", delivered=delivered, status=status, tries=tries, error=error)
+        log.metric("WebhookDelivered" if delivered else "WebhookFailed")
+        self._record(job, entry, due)
+
+    def _record(self, job: Job, entry: Mapping[str, object], due: float | None) -> None:
+        """Add the try to whatever the job has become meanwhile."""
+        current: Job | None = job
+        for _ in range(RECORD_TRIES):
+            if current is None:
+                return
+            try:
+                changed = current.changed(deliveries=(*current.deliveries, entry), deadline_at=due)
+                self._store.save(current, changed)
+                return
+            except ConflictError:
+                current = self._store.get(job.tenant_id, job.dispatch_id)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)

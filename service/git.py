@@ -1,0 +1,93 @@
+"""git, as promoting needs it: take a bundle that a worker left, check it, push one new branch. Never forced.
+
+The bundle was made by code that nobody reviewed, so git reads it in an empty repository, without hooks,
+without the machine's configuration, with every object checked.
+"""
+
+import os
+import subprocess
+from base64 import b64encode
+from pathlib import Path
+
+from outpost.errors import OutpostError
+
+TIMEOUT = 60.0  # seconds for one git command
+PREFIX = "refs/outpost/"  # where the worker's bundle has its one reference
+
+
+class GitError(OutpostError):
+    """A git command failed; `message` has its last words, without credentials."""
+
+
+class Git:
+    """One bare repository in a scratch directory, and one remote."""
+
+    def __init__(self, directory: Path, remote: str, token: str | None, *, local: bool) -> None:
+        self._directory = directory
+        self._remote = remote
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(directory),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_ALLOW_PROTOCOL": "https:file" if local else "https",
+            **_configuration(token),
+        }
+        self.run("init", "--quiet", "--bare", ".")
+
+    def run(self, *arguments: str) -> str:
+        """The command's output. Raises `GitError` (`git-failed`, `git-timeout`)."""
+        command = ["git", "-C", str(self._directory), *arguments]
+        try:
+            done = subprocess.run(
+                command, env=self._environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise GitError("git-timeout", f"git {arguments[0]} took over {TIMEOUT:.0f} s.") from error
+        if done.returncode != 0:
+            words = done.stderr.strip().splitlines()
+            raise GitError("git-failed", f"git {arguments[0]}: {words[-1] if words else done.returncode}")
+        return done.stdout.strip()
+
+    def head_of_remote(self, branch: str) -> str | None:
+        """The commit of a branch of the remote."""
+        line = self.run("ls-remote", "--heads", "--", self._remote, f"refs/heads/{branch}")
+        return line.split()[0] if line else None
+
+    def default_branch(self) -> str:
+        """The branch that the remote's HEAD names."""
+        for line in self.run("ls-remote", "--symref", "--", self._remote, "HEAD").splitlines():
+            if line.startswith("ref: refs/heads/"):
+                return line.removeprefix("ref: refs/heads/").split("\t")[0]
+        raise GitError("git-failed", "The repository has no default branch.")
+
+    def fetch_bundle(self, bundle: Path, branches: str = "refs/heads/*") -> str:
+        """The commit that the bundle holds, on top of the remote's history. Every object is checked."""
+        self.run("fetch", "--quiet", "--no-tags", "--", self._remote, f"{branches}:refs/remotes/origin/*")
+        self.run("bundle", "verify", "--quiet", str(bundle))
+        self.run("fetch", "--quiet", "--no-tags", str(bundle), f"{PREFIX}*:{PREFIX}*")
+        tips = self.run("for-each-ref", "--format=%(objectname)", PREFIX).split()
+        if len(tips) != 1:
+            raise GitError("git-failed", f"The bundle has {len(tips)} references instead of one.")
+        self.run("fsck", "--no-progress", "--connectivity-only", tips[0])
+        return tips[0]
+
+    def push_new(self, commit: str, branch: str) -> None:
+        """Create the branch. The lease expects that there is none, so nothing is ever overwritten."""
+        reference = f"refs/heads/{branch}"
+        self.run(
+            "push", "--quiet", f"--force-with-lease={reference}:", "--", self._remote, f"{commit}:{reference}"
+        )
+
+
+def _configuration(token: str | None) -> dict[str, str]:
+    """git's settings by environment: the token is in no argument list and in no file."""
+    settings = {"core.hooksPath": os.devnull, "transfer.fsckObjects": "true", "http.followRedirects": "false"}
+    if token is not None:
+        basic = b64encode(f"x-access-token:{token}".encode()).decode()
+        settings["http.extraHeader"] = f"Authorization: Basic {basic}"
+    found = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for n, (name, value) in enumerate(settings.items()):
+        found |= {f"GIT_CONFIG_KEY_{n}": name, f"GIT_CONFIG_VALUE_{n}": value}
+    return found

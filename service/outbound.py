@@ -1,0 +1,56 @@
+"""HTTP to where tenants say: public addresses only, checked where the connection is made, no redirects."""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+TIMEOUT = 10.0  # seconds
+
+
+class ForbiddenAddressError(Exception):
+    """The URL leads somewhere that a tenant may not make this service call."""
+
+
+def _address(host: str, port: int, *, local: bool) -> str:
+    """An address of the host. The connection goes to this one: a name that changes its mind gains nothing."""
+    found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if not local and not all(ipaddress.ip_address(each).is_global for each in found):
+        raise ForbiddenAddressError(f"{host} is not a public address")
+    return found[0]
+
+
+class _Pinned(http.client.HTTPSConnection):
+    """TLS for a name, to an address that was checked."""
+
+    def __init__(self, host: str, port: int, address: str) -> None:
+        super().__init__(host, port, timeout=TIMEOUT)
+        self._address = address
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), TIMEOUT)
+        self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, local: bool) -> int:
+    """The status of one POST. Raises `ForbiddenAddressError`, `OSError` and `http.client.HTTPException`."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    address = _address(host, port, local=local)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        connection = _Pinned(host, port, address)
+    elif local:
+        connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT)
+    else:
+        raise ForbiddenAddressError("only https is called")
+    try:
+        connection.request(
+            "POST", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}", body, dict(headers)
+        )
+        return connection.getresponse().status
+    finally:
+        connection.close()
