@@ -37,16 +37,16 @@ class _Pinned(http.client.HTTPSConnection):
 def post(url: str, body: bytes, headers: Mapping[str, str], *, local: bool) -> int:
     """The status of one POST. Raises `ForbiddenAddressError`, `OSError` and `http.client.HTTPException`."""
     parts = urlsplit(url)
+    if parts.scheme != "https" and not local:
+        raise ForbiddenAddressError("only https is called")
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     address = _address(host, port, local=local)
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
         connection = _Pinned(host, port, address)
-    elif local:
-        connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT)
     else:
-        raise ForbiddenAddressError("only https is called")
+        connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT)
     try:
         connection.request(
             "POST", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}", body, dict(headers)

@@ -1,0 +1,135 @@
+"""The audit trail and webhooks over HTTP."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from starlette.testclient import TestClient
+
+from service import outbound
+from tests.service.harness import OneAtATime, World, make_world
+
+BODY = {"agent": "claude", "task": "x"}
+
+
+@dataclass
+class Receiver:
+    """A tenant's endpoint: remembers what it got and answers as it is told."""
+
+    url: str = ""
+    statuses: list[int] = field(default_factory=list)
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            found.got.append((dict(self.headers.items()), body))
+            self.send_response(found.statuses.pop(0) if found.statuses else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    found.url = f"http://127.0.0.1:{server.server_port}/hook"
+    yield found
+    server.shutdown()
+
+
+@pytest.fixture
+def local(aws: tuple[str, OneAtATime]) -> World:
+    """A stack that may call this machine."""
+    return make_world(*aws, local_region=True)
+
+
+def test_a_webhook_is_signed_retried_and_logged(local: World, receiver: Receiver) -> None:
+    receiver.statuses = [503, 302]
+    with local.http() as http:
+        key = {"X-API-Key": local.key()}
+        dispatch_id = http.post("/dispatch", json={**BODY, "webhookUrl": receiver.url}, headers=key).json()[
+            "dispatchId"
+        ]
+        http.delete(f"/dispatch/{dispatch_id}", headers=key)
+        local.services.notifying.close()  # the first try is over
+        for _ in range(2):  # the others are the reconciler's
+            local.services.notifying.deliver(local.services.dispatches.fresh("acme", dispatch_id))
+        secret = http.get("/webhooks/secret", headers=key).json()["secret"]
+        tries = http.get(f"/dispatch/{dispatch_id}/deliveries", headers=key).json()["deliveries"]
+    assert [(each["status"], each["delivered"]) for each in tries] == [
+        (503, False),
+        (302, False),
+        (200, True),
+    ]
+    headers, body = receiver.got[-1]
+    assert json.loads(body)["status"] == "CANCELLED"
+    assert {each[1] for each in receiver.got} == {body}, "every try is the same event"
+    moment, signature = (part.partition("=")[2] for part in headers["Outpost-Signature"].split(","))
+    expected = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    assert hmac.compare_digest(signature, expected)
+    job = local.services.dispatches.fresh("acme", dispatch_id)
+    assert job.deadline_at is None, "delivered: nothing is due any more"
+
+
+def test_a_delivery_that_failed_stays_due(local: World, receiver: Receiver) -> None:
+    receiver.statuses = [500]
+    with local.http() as http:
+        key = {"X-API-Key": local.key()}
+        made = http.post("/dispatch", json={**BODY, "webhookUrl": receiver.url}, headers=key).json()
+        http.delete(f"/dispatch/{made['dispatchId']}", headers=key)
+    local.services.notifying.close()
+    job = local.services.dispatches.fresh("acme", made["dispatchId"])
+    assert job.status.value == "CANCELLED"
+    assert job.deadline_at is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/x",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.1/",
+        "https://[::1]/",
+        "http://a/",
+    ],
+)
+def test_nothing_inside_is_called(url: str) -> None:
+    with pytest.raises(outbound.ForbiddenAddressError):
+        outbound.post(url, b"", {}, local=False)
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "https://u:p@example.com/", "ftp://x/", "https://"])
+def test_only_https_urls_without_credentials_are_taken(world: World, http: TestClient, url: str) -> None:
+    answer = http.post("/dispatch", json={**BODY, "webhookUrl": url}, headers={"X-API-Key": world.key()})
+    assert answer.status_code == 422
+
+
+def test_every_call_is_in_the_tenants_trail_and_in_no_others(world: World, http: TestClient) -> None:
+    key, other = {"X-API-Key": world.key("acme")}, {"X-API-Key": world.key("rival")}
+    dispatch_id = http.post("/dispatch", json=BODY, headers=key).json()["dispatchId"]
+    http.get(f"/dispatch/{dispatch_id}", headers=key)
+    http.get(f"/dispatch/{dispatch_id}", headers=other)
+    http.get("/webhooks/secret", headers=key)
+    assert world.services.audit.flush() == 5
+    trail = http.get("/audit", params={"limit": 3}, headers=key).json()
+    rest = http.get("/audit", params={"limit": 3, "cursor": trail["cursor"]}, headers=key).json()
+    actions = [each["action"] for each in (*trail["entries"], *rest["entries"])]
+    assert sorted(actions) == [
+        "GET /dispatch/{dispatch_id}",
+        "GET /webhooks/secret",
+        "POST /dispatch",
+        "secret webhook-signing",
+    ]
+    theirs = http.get("/audit", headers=other).json()["entries"]
+    assert [(each["action"], each["status"]) for each in theirs] == [("GET /dispatch/{dispatch_id}", 404)]
