@@ -1,33 +1,13 @@
 """Fault by check: each fault is ranked first, lights nothing unrelated, and is gone once mended."""
 
-import importlib
-
 import pytest
 
 from local.testing import LocalRegion
-from runbooks.catalogue import RUNBOOKS, causes
 from runbooks.model import Verdict
-from tests.runbooks.faults.stack import Fault, Stack, injected
-
-FAULTS: dict[str, Fault] = {}
-for _runbook in RUNBOOKS:
-    try:
-        _module = importlib.import_module(f"tests.runbooks.faults.{_runbook.issue.replace('-', '_')}")
-    except ModuleNotFoundError:
-        continue
-    FAULTS |= {fault.cause: fault for fault in _module.FAULTS}
-
-EXPLAINS = {cause.key: cause.explains for cause in causes()}
+from tests.runbooks.faults.catalogue import FAULTS, below
+from tests.runbooks.faults.stack import Stack, injected
 
 pytestmark = [pytest.mark.region, pytest.mark.xdist_group("faults")]
-
-
-def below(cause: str) -> set[str]:
-    """Every cause that is declared to follow from this one, directly or through another."""
-    found = set(EXPLAINS[cause])
-    for effect in EXPLAINS[cause]:
-        found |= below(effect) if effect != cause else set()
-    return found
 
 
 @pytest.fixture(scope="module")
