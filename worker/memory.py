@@ -9,6 +9,38 @@ CGROUP = Path("/sys/fs/cgroup")  # cgroup v2, as on Fargate platform version 1.4
 
 def descendants() -> list[int]:
     """Every live process below this one."""
+    try:
+        return _below(os.getpid())
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+        return _scanned()
+
+
+def _below(pid: int) -> list[int]:
+    """By the kernel's own lists of children, which costs a few reads where a scan costs one a process."""
+    found: list[int] = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - names are all that is needed
+    except (FileNotFoundError, ProcessLookupError):
+        return found  # gone meanwhile
+    for thread in threads:
+        path = Path(f"/proc/{pid}/task/{thread}/children")
+        try:
+            children = [int(child) for child in path.read_text().split()]
+        except ProcessLookupError:
+            continue
+        except FileNotFoundError:
+            if path.parent.exists():
+                raise
+            continue
+        for child in children:
+            if _parent(str(child)) is not None:
+                found.append(child)
+            found += _below(child)
+    return found
+
+
+def _scanned() -> list[int]:
+    """By a scan of all processes."""
     children: dict[int, list[int]] = {}
     with os.scandir("/proc") as entries:
         for entry in entries:

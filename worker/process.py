@@ -116,7 +116,7 @@ def _follow(process: "subprocess.Popen[bytes]", limits: Limits, on_line: Callabl
     splitter = LineSplitter()
     by: EndedBy = "exit"
     peak = 0
-    next_look = time.monotonic()
+    next_look = time.monotonic() + WATCH_INTERVAL / 10  # short commands end without a look
     exited = os.pidfd_open(process.pid)
     try:
         while process.poll() is None:

@@ -36,7 +36,7 @@ class WarmPool:
         self._tokens = tokens
         self._sizes = {agent: size for agent, size in sizes.items() if size > 0}
         self._clock = clock
-        self._waiting: dict[str, Callable[[], object]] = {}
+        self._waiting: dict[str, Callable[[str], object]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -62,8 +62,8 @@ class WarmPool:
         """The slot as it is now."""
         return self._slots.get(agent, slot)
 
-    def wait_here(self, slot: str, wake: Callable[[], object]) -> None:
-        """Call `wake` when this replica leases the slot."""
+    def wait_here(self, slot: str, wake: Callable[[str], object]) -> None:
+        """Call `wake` with the attempt's mark when this replica leases the slot."""
         with self._lock:
             self._waiting[slot] = wake
 
@@ -85,7 +85,7 @@ class WarmPool:
         for slot in pool.choose(slots, here, self._clock()):
             if slot.arn and self._slots.lease(agent, slot.slot, mark):
                 if wake := here.get(slot.slot):
-                    wake()
+                    wake(mark)
                 log.metric("WarmStart", agent=agent)
                 return slot.arn
         return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -50,14 +51,21 @@ def make(services: Services) -> APIRouter:
 
     async def _leased(services: Services, agent: Agent, slot: str) -> Slot | None:
         """The slot once it is leased, or as it is when the wait is over; None when it is gone."""
-        loop, event = asyncio.get_running_loop(), asyncio.Event()
-        pool.wait_here(slot, lambda: loop.call_soon_threadsafe(event.set))
+        loop = asyncio.get_running_loop()
+        mark: asyncio.Future[str] = loop.create_future()
+
+        def lease(leased_to: str) -> None:
+            if not mark.done():
+                mark.set_result(leased_to)
+
+        pool.wait_here(slot, lambda leased_to: loop.call_soon_threadsafe(lease, leased_to))
         try:
             found = await threaded(lambda: pool.ask(agent, slot))
             end = loop.time() + worker_protocol.LEASE_WAIT
             while found is not None and found.idle and loop.time() < end and not services.stopping.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), LOOK_SECONDS)
+                    leased_to = await asyncio.wait_for(asyncio.shield(mark), LOOK_SECONDS)
+                    return replace(found, leased_to=leased_to)
                 found = await threaded(lambda: pool.look(agent, slot))
             return found
         finally:

@@ -1,12 +1,15 @@
 """The process runner: what it shields, bounds and ends."""
 
 import os
+import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from worker import memory
 from worker.memory import container_mib
 from worker.process import Ended, Limits, confine_self, run
 
@@ -81,6 +84,22 @@ def test_a_process_of_the_same_user_cannot_read_the_workers_environment() -> Non
     os.waitpid(worker, 0)
     os.close(writer)
     assert os.read(reader, 16) == b"denied"
+
+
+def test_descendants_are_found_by_both_ways() -> None:
+    script = "sleep 30 & sleep 30 & sh -c 'sleep 30; :' & echo started; wait"
+    process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stdout
+        assert process.stdout.readline() == b"started\n"
+        give_up = time.monotonic() + 10
+        while len(memory.descendants()) < 5 and time.monotonic() < give_up:  # the inner sh starts its own
+            time.sleep(0.01)
+        assert sorted(memory.descendants()) == sorted(memory._scanned())
+        assert process.pid in memory.descendants()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def test_the_container_has_at_most_its_task_definitions_memory() -> None:
