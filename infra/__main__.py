@@ -246,6 +246,7 @@ control_plane = ControlPlane(
             "WORKER_SECURITY_GROUP": firewall.worker,
             "CONTROL_PLANE_URL": control_url,
             "LOG_LEVEL": settings.log_level,
+            **({"WARM_POOL": settings.warm_pool} if settings.warm_pool else {}),
             "TENANT_MAX_ACTIVE": str(settings.tenant_maximum_active),
             "TENANT_MAX_PER_DAY": str(settings.tenant_maximum_per_day),
             "KEY_REQUESTS_PER_MINUTE": str(settings.key_requests_per_minute),

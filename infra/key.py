@@ -16,6 +16,8 @@ DATA = (
     "kms:Encrypt",
     "kms:GenerateDataKey",
     "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
 )
 GRANTS = ("kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant")
 ADMINISTRATION = (

@@ -27,10 +27,12 @@ from infra.setting_types import (
     setting,
 )
 from outpost import VERSION
+from outpost.agents import Agent
 from outpost.errors import OutpostError
 from outpost.names import REGION
 
 NAMESPACE = "outpost"
+_WARM = rf"({'|'.join(Agent)})=([1-9]|10)"
 
 # What CloudWatch Logs takes for a log group's retention, in days (PutRetentionPolicy).
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 3653)
@@ -137,6 +139,11 @@ class Settings:
         Number(1, 1_000_000),
         1200,
         "Requests that one API key may make in a minute.",
+    )
+    warm_pool: str = setting(
+        Text(rf"({_WARM}(,{_WARM})*)?", "AGENT=NUMBER of 1 to 10, such as claude=2,aider=1, or empty"),
+        "",
+        "Idle workers to keep for each agent, so that a dispatch starts at once; they cost while they wait.",
     )
     log_level: str = setting(
         Choice("debug", "info", "warning", "error"),

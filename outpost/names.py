@@ -25,7 +25,8 @@ NFS_PORT = 2049
 ARTIFACTS = ("output.log", "changes.patch", "changes.bundle", "result.json")
 MANIFEST = "manifest.json"
 
-_STACK = re.compile(r"[a-z][a-z0-9-]{0,15}")
+# Load balancers' names have 32 characters at most, and `outpost-control-plane-` takes 22 of them.
+_STACK = re.compile(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?")
 
 
 def family(agent: Agent) -> str:
@@ -55,7 +56,7 @@ class Names:
             raise OutpostError(
                 "invalid-stack",
                 f"{self.stack!r} is not a stack name.",
-                remedy="Use 1 to 16 lower-case letters, digits and hyphens, starting with a letter.",
+                remedy="Use 1 to 10 lower-case letters, digits and inner hyphens, starting with a letter.",
             )
 
     @property

@@ -13,6 +13,7 @@ class Declared:
     def __init__(self, rendered: rendering.Rendered) -> None:
         self.type, self.name, self.provider = rendered.type, rendered.name, rendered.provider
         self.inputs: Any = rendered.inputs
+        self.urn = rendered.urn
         self.arn = str(rendered.outputs.get("arn", ""))
 
     def document(self, key: str) -> Any:

@@ -47,6 +47,11 @@ def test_values_are_read_as_their_types() -> None:
         ("workerEgressPorts", [70000], "each 1 to 65535"),
         ("persistentTenants", ["two words"], "tenant ids"),
         ("imageTag", "a b", "an image tag"),
+        ("warmPool", "claude=11", "AGENT=NUMBER"),
+        ("warmPool", "copilot=1", "AGENT=NUMBER"),
+        ("certificateArn", "arn:aws:acm:us-east-1:123456789012:certificate/0a1b", "together with domainName"),
+        ("hostedZoneId", "Z123", "together with domainName"),
+        ("replicasMaximum", 0, "1 to 100"),
     ],
 )
 def test_a_wrong_value_names_its_key_and_what_is_allowed(key: str, value: object, allowed: str) -> None:
