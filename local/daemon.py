@@ -4,6 +4,7 @@ Everything it starts dies with it, also when it is killed (see `local.fargate.de
 """
 
 import argparse
+import faulthandler
 import json
 import logging
 import os
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("botocore").setLevel(logging.WARNING)
+    faulthandler.enable()
     sys.setswitchinterval(SWITCH_INTERVAL)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
@@ -67,10 +69,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
+def _stop(number: int, _frame: FrameType | None) -> None:
     """End whatever the main thread does, also a deployment; closing is not interrupted again."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    log.info("told to stop by signal %d", number)
     raise SystemExit(0)
 
 

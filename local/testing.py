@@ -86,6 +86,11 @@ class LocalRegion:
         """One of the region's controls, by name; see `local.control.Control`."""
         return up.control(self.info, action, **arguments)
 
+    def check(self) -> None:
+        """Raise `RuntimeError` with the end of the daemon's log if the region has ended by itself."""
+        if up.running(self.paths) is None:
+            raise RuntimeError(f"the local region has ended; its log:\n{up.log_tail(self.paths)}")
+
     def tasks(self) -> list[dict[str, Any]]:
         """Tasks that have not stopped, with their processes."""
         return list(self.fault("tasks"))

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpcore
 
+from local.alb.sockets import Sockets
 from local.alb.targets import Target
 from local.aws.metrics import Dimensions, Metrics
 from local.fargate.addresses import Addresses
@@ -15,6 +16,7 @@ from local.fargate.addresses import Addresses
 CONNECT_TIMEOUT = (
     10.0  # seconds (Elastic Load Balancing: HTTP 504, "within the connection timeout (10 seconds)")
 )
+KEEP_ALIVE = 30.0  # seconds for which an idle connection to a target is kept
 IDLE_TIMEOUT = 60.0  # seconds, the load balancer's default
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"te", b"trailer", b"proxy-connection"}
@@ -52,8 +54,12 @@ class Forwarder:
         self._route = route
         self._addresses = addresses
         self._metrics = metrics
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30)
-        self._upstream = httpx.AsyncHTTPTransport(limits=limits, retries=0)
+        self._upstream = httpcore.AsyncConnectionPool(
+            max_connections=None,
+            max_keepalive_connections=100,
+            keepalive_expiry=KEEP_ALIVE,
+            network_backend=Sockets(),
+        )
 
     async def close(self) -> None:
         await self._upstream.aclose()
@@ -77,13 +83,13 @@ class Forwarder:
         started = time.perf_counter()
         self._count(route, "RequestCount", 1)
         timeout = route.idle_timeout
-        request = httpx.Request(
+        request = httpcore.Request(
             scope["method"],
-            httpx.URL(
-                scheme="http",
-                host=self._addresses.of(target.address),
+            httpcore.URL(
+                scheme=b"http",
+                host=self._addresses.of(target.address).encode(),
                 port=target.port,
-                raw_path=scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b""),
+                target=scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b""),
             ),
             headers=_forwarded(scope),
             content=_body(scope, receive),
@@ -93,22 +99,20 @@ class Forwarder:
         )
         try:
             answer = await self._upstream.handle_async_request(request)
-        except httpx.TimeoutException:
+        except httpcore.TimeoutException:
             await self._refuse(send, route, 504, "Gateway Time-out")
             return
-        except httpx.HTTPError:
+        except (httpcore.NetworkError, httpcore.ProtocolError):
             await self._refuse(send, route, 502, "Bad Gateway")
             return
         self._count(route, "TargetResponseTime", time.perf_counter() - started, "Seconds")
-        self._count(route, f"HTTPCode_Target_{answer.status_code // 100}XX_Count", 1)
-        headers = [
-            (name.lower(), value) for name, value in answer.headers.raw if name.lower() not in HOP_BY_HOP
-        ]
-        await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+        self._count(route, f"HTTPCode_Target_{answer.status // 100}XX_Count", 1)
+        headers = [(name.lower(), value) for name, value in answer.headers if name.lower() not in HOP_BY_HOP]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         try:
-            async for chunk in answer.aiter_raw():
+            async for chunk in answer.aiter_stream():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except httpx.HTTPError:
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
             # The head has gone out already: the connection is cut, as on AWS.
             raise ConnectionResetError("the target closed the connection") from None
         finally:
@@ -163,7 +167,7 @@ async def _stream(receive: Receive) -> AsyncIterator[bytes]:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise httpx.ReadError("the client went away")
+            raise httpcore.WriteError("the client went away")
         if message.get("body"):
             yield message["body"]
         if not message.get("more_body"):

@@ -12,6 +12,7 @@ from tests.local.web import Web
 @pytest.fixture
 def bench(empty_region: LocalRegion) -> Bench:
     """A cluster with nothing in it."""
+    empty_region.check()
     return Bench(empty_region)
 
 

@@ -26,6 +26,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    def do_PUT(self):
+        self.close_connection = True
+        self.send_response(413)
+        self.send_header('Content-Length', '9')
+        self.send_header('Connection', 'close')
+        self.end_headers()
+        self.wfile.write(b'too large')
     def do_POST(self):
         body = self.rfile.read(int(self.headers['Content-Length']))
         self.send_response(201)

@@ -26,6 +26,14 @@ def test_a_body_goes_through(web: Web) -> None:
     assert (answer.status_code, answer.content) == (201, body)
 
 
+def test_an_answer_given_before_the_body_was_read_is_passed_on(web: Web) -> None:
+    web.await_rollout()
+
+    for _ in range(5):
+        answer = httpx.put(web.region.api_url, content=b"x" * 5_000_000, trust_env=False)
+        assert (answer.status_code, answer.text) == (413, "too large")
+
+
 def test_a_stream_is_passed_on_while_it_is_written(web: Web) -> None:
     web.await_rollout()
     arrivals = []
