@@ -12,13 +12,14 @@ from outpost.exit_codes import WorkerExit
 from outpost.failure import Failure, TaskEnd, classify, no_changes
 from outpost.names import family
 from worker.agents import ADAPTERS, Invocation, Job, Reader
+from worker.changes import Changes, Start, collect
 from worker.control import Assignment
+from worker.git import Git, Interrupted
 from worker.journal import Journal
 from worker.memory import container_mib, kernel_kills
 from worker.process import Ended, Identity, Limits, run
-from worker.repository import Changes, Git, Interrupted
 from worker.settings import Settings
-from worker.workspace import Directories, give, prepared
+from worker.workspace import Directories, prepared
 
 # What an agent's environment may take from the worker's. Everything else stays behind: the token, the
 # addresses of the control plane, credentials of any kind.
@@ -89,7 +90,7 @@ class Attempt:
                 self._journal.say,
             ) as start:
                 outcome = self._agent(start.repository)
-                return self._collect(outcome, start.repository, start.commit, start.tree)
+                return self._collect(outcome, start)
         except Interrupted as interrupted:  # while cloning or waiting for the workspace
             return self._ended(Ended(exit_code=-1, by=interrupted.by), Reader())
         except (OutpostError, OSError) as error:
@@ -163,7 +164,6 @@ class Attempt:
     def _lay(self, name: str, text: str) -> None:
         path = self._directories.task / name
         path.write_text(text, encoding="utf-8", errors="replace")
-        give(path, self._identity)
 
     def _ended(self, ended: Ended, reader: Reader) -> Outcome:
         code, reason = self._exit_code(ended)
@@ -198,17 +198,10 @@ class Attempt:
                 return WorkerExit.OUT_OF_MEMORY, "OutOfMemory: the kernel killed the agent"
         return WorkerExit.FAILED, f"the agent ended with exit code {ended.exit_code}"
 
-    def _collect(self, outcome: Outcome, repository: Path, base: str | None, base_tree: str) -> Outcome:
-        directories = self._directories
+    def _collect(self, outcome: Outcome, start: Start) -> Outcome:
+        scratch, out = self._directories.scratch, self._directories.out
         try:
-            changes = self._git.collect(
-                repository,
-                directories.scratch,
-                directories.out,
-                base=base,
-                base_tree=base_tree,
-                name=self._assignment.dispatch_id,
-            )
+            changes = collect(self._git, start, scratch, out, name=self._assignment.dispatch_id)
         except (OutpostError, OSError) as error:
             self._journal.say(f"The changes could not be collected: {error}", level="error")
             if outcome.exit_code is not WorkerExit.COMPLETED:

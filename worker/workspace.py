@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outpost.errors import OutpostError
+from worker.changes import Start, snapshot
 from worker.control import Assignment
+from worker.git import Git, Interrupted
 from worker.process import Identity, Limits
-from worker.repository import Git, Interrupted, address
+from worker.repository import address
 from worker.settings import Settings
 
 LOCK_POLL = 0.2  # seconds between two tries to lock a workspace
@@ -22,7 +24,9 @@ LOCK_POLL = 0.2  # seconds between two tries to lock a workspace
 
 @dataclass(frozen=True, kw_only=True)
 class Directories:
-    """`out` is the worker's own; the others are the agent's. `task` holds what it is asked to do."""
+    """`repository`, `home` and `scratch` are the agent's. `task`, which it may read, `out` and the directory
+    that holds them all are the worker's: what the agent cannot rename, it cannot turn into a link.
+    """
 
     root: Path
     repository: Path
@@ -45,10 +49,10 @@ class Directories:
             out=root / "out",
         )
         directories.out.mkdir(mode=0o700)
-        for directory in (directories.home, directories.task, directories.scratch):
+        directories.task.mkdir(mode=0o755)
+        for directory in (directories.repository, directories.home, directories.scratch):
             directory.mkdir(mode=0o755)
             give(directory, identity)
-        give(root, identity)
         return directories
 
 
@@ -84,15 +88,6 @@ def kept_repository(workspace: Path, url: str) -> Path:
     return workspace / "repositories" / hashlib.sha256(url.encode()).hexdigest()[:24] / "repository"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """Where the agent starts from: the repository, its commit (None: it has none) and its tree."""
-
-    repository: Path
-    commit: str | None
-    tree: str
-
-
 @contextlib.contextmanager
 def prepared(
     git: Git,
@@ -110,8 +105,6 @@ def prepared(
     with contextlib.ExitStack() as held:
         if assignment.repository is None:
             repository = directories.repository
-            repository.mkdir()
-            give(repository, git.identity)
             git.output(repository, "init", "--quiet")
             say("no repository: working in an empty directory")
         else:
@@ -119,7 +112,7 @@ def prepared(
             repository = directories.repository
             if assignment.persistent:
                 repository = _kept(settings, url, git.identity)
-                held.enter_context(locked(repository.parent / "lock", limits, say))
+                held.enter_context(locked(repository.parent.with_suffix(".lock"), limits, say))
             say(f"cloning {url}" + (f" at {assignment.branch}" if assignment.branch else ""))
             if (repository / ".git").exists():
                 _refresh(git, url, assignment, repository, directories.scratch, limits, say)
@@ -129,7 +122,7 @@ def prepared(
         commit, tree = git.start(repository)
         if assignment.persistent:
             # What earlier dispatches left uncommitted is not this one's change.
-            tree = git.snapshot(repository, directories.scratch)
+            tree = snapshot(git, repository, directories.scratch)
         say(f"at commit {commit[:12] if commit else '(none yet)'}")
         yield Start(repository=repository, commit=commit, tree=tree)
 
@@ -183,7 +176,8 @@ def locked(path: Path, limits: Limits, say: Callable[[str], None]) -> Iterator[N
 
     The lock is the kernel's (over NFS, the server's), so it ends with its holder. Raises `Interrupted`.
     """
-    with path.open("w") as file:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
         waiting = False
         while True:
             try:

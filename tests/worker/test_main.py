@@ -370,11 +370,16 @@ def test_two_dispatches_share_a_workspace_one_after_the_other(start: StartWorker
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give the agent a user of its own")
 def test_root_runs_the_agent_as_another_user(start: StartWorker, tmp_path: Path) -> None:
     open_to_all(tmp_path)
-    path = stand_in(tmp_path / "bin", "claude", "id -un; id -Gn; git log --format=%s -1; echo x >> README.md")
+    path = stand_in(
+        tmp_path / "bin",
+        "claude",
+        "id -un; id -Gn; git log --format=%s -1; echo x >> README.md; mv ../task ../out .. && echo MOVED; :",
+    )
     worker = start(env={"PATH": path, "OUTPOST_REAL_AGENT": "1", "OUTPOST_AGENT_USER": "nobody"})
     assert worker.wait() == 0, worker.log
     said = messages(worker.stored["output.log"], "agent").splitlines()
-    assert said == ["nobody", "nogroup", "Start"]
+    assert said[:3] == ["nobody", "nogroup", "Start"]
+    assert "MOVED" not in said
     assert worker.result["changes"]["files"] == 1
 
 
