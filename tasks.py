@@ -8,7 +8,7 @@ from invoke import Collection, Context, Exit, task
 from infra.operations import tasks as operations
 from infra.tasks import cost, deploy, images
 from local import tasks as local_tasks
-from runbooks.tasks import diagnose
+from runbooks import tasks as runbooks_tasks
 
 SOURCES = "outpost infra service worker runbooks local tests tasks.py"
 
@@ -80,7 +80,8 @@ def lock(c: Context) -> None:
     )
 
 
-namespace = Collection(lint, test, demo, lock, diagnose, docs, cost, deploy, *operations.TASKS)
+namespace = Collection(lint, test, demo, lock, runbooks_tasks.diagnose, docs, cost, deploy, *operations.TASKS)
 namespace.add_collection(operations.secrets)
 namespace.add_collection(images)
+namespace.add_collection(runbooks_tasks.namespace, name="runbooks")
 namespace.add_collection(local_tasks.namespace, name="local")

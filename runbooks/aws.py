@@ -77,6 +77,10 @@ class Connection:
         self._lock = threading.Lock()
         self._session: Any = None
 
+    def reader(self) -> AwsReader:
+        """A reader that counts anew and shares the clients."""
+        return AwsReader(self)
+
     def client(self, service: str) -> BaseClient:
         """The client of a service by botocore's name. Raises botocore's errors for a missing profile."""
         with self._lock:

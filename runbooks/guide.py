@@ -8,9 +8,11 @@ from pathlib import Path
 from runbooks.alarms import Alarm, ClientSignal, EventAlarm, LogAlarm, MetricAlarm, alarm_name
 from runbooks.catalogue import RUNBOOKS
 from runbooks.model import Cause, Runbook
+from runbooks.report import schema
 
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / "docs" / "TROUBLESHOOTING.md"
+SCHEMA = ROOT / "docs" / "diagnose.schema.json"
 
 _PREFACE = """\
 # Troubleshooting
@@ -41,10 +43,11 @@ def render() -> str:
 
 def write(*, check: bool = False) -> list[Path]:
     """Write what is stale, or with `check` only tell. Returns the stale files."""
-    stale = [PATH] if not PATH.exists() or PATH.read_text() != render() else []
-    if stale and not check:
-        PATH.parent.mkdir(exist_ok=True)
-        PATH.write_text(render())
+    wanted = {PATH: render(), SCHEMA: schema.render()}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    for path in () if check else stale:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(wanted[path])
     return [path.relative_to(ROOT) for path in stale]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from outpost.errors import OutpostError
-from runbooks.aws import AwsReader, Connection
-from runbooks.looking import Absent, CouldNotLook, Look
+from runbooks.looking import Absent, Answer, CouldNotLook, Look, Reader
 from runbooks.model import Cause, Verdict
 from runbooks.observations import Region
 from runbooks.ranking import Finding
@@ -19,6 +19,17 @@ from runbooks.target import Target
 POLL = 1.0  # seconds between looks while a change settles
 
 Again = Callable[[], Report]
+
+
+class Stack(Protocol):
+    """What is mended: it can be looked at anew, and called. `Connection` is one."""
+
+    @property
+    def target(self) -> Target: ...
+
+    def reader(self) -> Reader: ...
+
+    def call(self, operation: str, parameters: Answer) -> Answer: ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class Mended:
 
 
 def mend(
-    connection: Connection,
+    connection: Stack,
     report: Report,
     *,
     approved: str = "",
@@ -45,7 +56,7 @@ def mend(
     fresh look at its cause gives the same plan. Returns what was done and the last report.
     """
     target = connection.target
-    look_again = again or (lambda: diagnose(target, AwsReader(connection)))
+    look_again = again or (lambda: diagnose(target, connection.reader()))
     done: list[Mended] = []
     for finding in report.findings:
         if finding.plan is None or (approved and finding.plan.id != approved):
@@ -62,7 +73,7 @@ def mend(
     return done, after
 
 
-def _mend_one(connection: Connection, target: Target, finding: Finding) -> Mended:
+def _mend_one(connection: Stack, target: Target, finding: Finding) -> Mended:
     plan = finding.plan
     if plan is None:
         raise ValueError(f"{finding.cause.key} has no plan")
@@ -77,20 +88,20 @@ def _mend_one(connection: Connection, target: Target, finding: Finding) -> Mende
     return Mended(finding.cause, plan, "not mended" if judged else "mended", judged)
 
 
-def _require_unchanged(connection: Connection, target: Target, finding: Finding, plan: Plan) -> None:
+def _require_unchanged(connection: Stack, target: Target, finding: Finding, plan: Plan) -> None:
     """Raises `StateChanged` unless a fresh look at the cause leads to the very same plan."""
-    region = Region(Look(AwsReader(connection)), target)
+    region = Region(Look(connection.reader()), target)
     remedy = finding.cause.remedy
     fresh = remedy(region) if remedy and check(region, finding.cause).lit else None
     if fresh is None or fresh.id != plan.id:
         raise StateChanged(finding.cause.key)
 
 
-def _settled(connection: Connection, target: Target, cause: Cause, plan: Plan) -> str:
+def _settled(connection: Stack, target: Target, cause: Cause, plan: Plan) -> str:
     """Wait until the cause no longer holds, at most `plan.settle` seconds; what still holds, if it does."""
     until = time.monotonic() + plan.settle
     while True:
-        region = Region(Look(AwsReader(connection)), target)
+        region = Region(Look(connection.reader()), target)
         judgement = check(region, cause)
         steady = not any(action.call.operation == "ecs:UpdateService" for action in plan.actions)
         if judgement.verdict in (Verdict.OK, Verdict.SKIPPED) and (steady or not _deploying(region)):
@@ -113,7 +124,7 @@ def _worse(before: Report, after: Report) -> set[str]:
     return failing_now - failed_before
 
 
-def _take_back(connection: Connection, item: Mended) -> Mended:
+def _take_back(connection: Stack, item: Mended) -> Mended:
     if item.outcome not in ("mended", "not mended"):
         return item
     complete = undo(item.plan.actions, connection)

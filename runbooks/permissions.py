@@ -6,14 +6,7 @@ that is not in it is refused, so the policy cannot fall behind the checks.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-
-from outpost.names import (
-    CONTROL_PLANE_FAMILY,
-    SERVICE,
-    Names,
-)
 
 
 @dataclass(frozen=True)
@@ -101,38 +94,3 @@ def permission_for(operation: str) -> str:
     """The IAM action that a read needs; empty when it needs none."""
     permission = OPERATIONS.get(operation)
     return permission.action if permission else ""
-
-
-def read_only_policy(names: Names, *, region: str, account: str) -> str:
-    """The IAM policy (JSON) with which every check can look, and nothing else."""
-    facts = {
-        "region": region,
-        "account": account,
-        "stack": names.stack,
-        "cluster": names.cluster,
-        "service": SERVICE,
-        "family": CONTROL_PLANE_FAMILY,
-        "jobs_table": names.jobs_table,
-        "api_keys_table": names.api_keys_table,
-    }
-    groups: dict[tuple[tuple[str, ...], str], list[str]] = {}
-    for permission in OPERATIONS.values():
-        if permission is None:
-            continue
-        resources = tuple(resource.format(**facts) for resource in permission.resources)
-        condition = {
-            operator: {name: value.format(**facts) for name, value in tests}
-            for operator, tests in permission.condition
-        }
-        groups.setdefault((resources, json.dumps(condition)), []).append(permission.action)
-    statements = []
-    for (resources, condition_text), actions in sorted(groups.items(), key=lambda group: group[1]):
-        statement: dict[str, object] = {
-            "Effect": "Allow",
-            "Action": sorted(set(actions)),
-            "Resource": resources[0] if len(resources) == 1 else list(resources),
-        }
-        if condition_text != "{}":
-            statement["Condition"] = json.loads(condition_text)
-        statements.append(statement)
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)

@@ -86,4 +86,61 @@ def diagnose(
         raise Exit(code=code)
 
 
-namespace = Collection(diagnose)
+@task(help={"stack": "the stack (default: OUTPOST_STACK, or dev)", "account": "the account's number"})
+def policy(c: Context, account: str, stack: str = "") -> None:
+    """Print the read-only IAM policy that diagnosing needs."""
+    from runbooks.policy import read_only_policy
+    from runbooks.target import Target
+
+    target = Target.from_environment(stack=stack)
+    print(read_only_policy(target.names, region=target.region, account=account))
+
+
+@task(help={"stack": "the stack (default: OUTPOST_STACK, or dev)", "local": "look at the local region"})
+def preflight(c: Context, stack: str = "", local: bool = False) -> None:
+    """Name the permissions that diagnosing needs and you lack. Exits with 4 if any, 5 if unknown."""
+    from outpost.exit_codes import Verdict
+    from runbooks.aws import Connection
+    from runbooks.looking import Absent, CouldNotLook
+    from runbooks.preflight import missing
+    from runbooks.target import Target
+
+    connection = Connection(Target.from_environment(stack=stack, local=local))
+    _say(f"preflight: stack {connection.target.stack}, {connection.where()}")
+    try:
+        lacking = missing(connection.call, connection.target.names, region=connection.target.region)
+    except (Absent, CouldNotLook) as error:
+        _say(f"unknown: your own policies could not be read: {error}")
+        raise Exit(code=Verdict.UNKNOWN) from error
+    for permission in lacking:
+        _print(f"missing: {permission}")
+    _say(f"{len(lacking)} permission(s) missing" if lacking else "nothing is missing")
+    if lacking:
+        raise Exit(code=Verdict.WARNING)
+
+
+@task(
+    help={
+        "issue": "the new issue's code, such as queue-backed-up",
+        "cause": "the code of its first cause",
+        "title": "its title (default: the code in words)",
+    }
+)
+def new(c: Context, issue: str, cause: str, title: str = "") -> None:
+    """Scaffold a new issue: runbook, test, place in the catalogue and guide entry."""
+    from outpost.errors import OutpostError
+    from runbooks import scaffold
+
+    try:
+        written = scaffold.new(issue, cause, title)
+    except OutpostError as error:
+        raise Exit(f"runbooks.new: {error}", code=2) from error
+    for path in written:
+        print(f"written: {path.relative_to(scaffold.ROOT)}")
+    # In a process of its own: this one has imported the catalogue as it was.
+    c.run(f"{sys.executable} -c 'from runbooks.guide import write; write()'", hide=True)
+    c.run(f"{sys.executable} -m tests.runbooks.faults.table", hide=True)
+    print("written: docs/TROUBLESHOOTING.md, docs/fault-matrix.md")
+
+
+namespace = Collection("runbooks", policy, preflight, new)

@@ -39,7 +39,8 @@ def _deployments(region: Region) -> Iterator[Event]:
     for deployment in region.containers.service().get("deployments", []):
         name = str(deployment.get("taskDefinition", "")).rpartition("/")[2]
         state = deployment.get("rolloutState") or deployment.get("status", "")
-        yield Event(deployment["createdAt"], "deployment", f"{name}: {state}")
+        if deployment.get("createdAt"):
+            yield Event(deployment["createdAt"], "deployment", f"{name}: {state}")
 
 
 def _service(region: Region) -> Iterator[Event]:

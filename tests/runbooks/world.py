@@ -264,6 +264,9 @@ class World:
     def ec2_DescribeVpcEndpoints(self, **_: Any) -> Answer:
         return {"VpcEndpoints": self.endpoints}
 
+    def cloudwatch_DescribeAlarmHistory(self, **_: Any) -> Answer:
+        return {"AlarmHistoryItems": []}
+
     def application_autoscaling_DescribeScalableTargets(self, ServiceNamespace: str, **_: Any) -> Answer:
         return {"ScalableTargets": self.scaling.get(ServiceNamespace, [])}
 

@@ -1,0 +1,108 @@
+"""Mending: the approved plan and no other, looked at again, taken back when it made things worse."""
+
+from typing import Any
+
+import pytest
+
+from runbooks.looking import Answer, CouldNotLook
+from runbooks.mending import mend
+from runbooks.run import Report, diagnose
+from runbooks.target import Target
+from tests.runbooks.world import FILES, WORKER, World, peer, target
+
+NFS = "efs-mount-failure/nfs-blocked"
+
+
+class Mendable:
+    """A world that takes calls: `effects` are what each operation does to it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.made: list[str] = []
+        self.refused: set[str] = set()
+        self.side_effect: Any = None
+
+    @property
+    def target(self) -> Target:
+        return target()
+
+    def reader(self) -> World:
+        return self.world
+
+    def call(self, operation: str, parameters: Answer) -> Answer:
+        if operation in self.refused:
+            raise CouldNotLook(operation, "denied", permission=operation)
+        self.made.append(operation)
+        rules = self.world.groups[FILES]["IpPermissions"]
+        if operation == "ec2:AuthorizeSecurityGroupIngress":
+            assert parameters["GroupId"] == FILES
+            rules += parameters["IpPermissions"]
+        if operation == "ec2:RevokeSecurityGroupIngress":
+            rules.clear()
+        if self.side_effect:
+            self.side_effect(operation)
+        return {}
+
+    def diagnose(self) -> Report:
+        return diagnose(target(), self.world)
+
+    def mend(self, report: Report, approved: str = "") -> tuple[list[tuple[str, str]], Report]:
+        done, after = mend(self, report, approved=approved, progress=lambda line: None, again=self.diagnose)
+        return [(item.cause.key, item.outcome) for item in done], after
+
+
+@pytest.fixture
+def stack(world: World) -> Mendable:
+    """NFS is closed."""
+    world.groups[FILES]["IpPermissions"] = []
+    return Mendable(world)
+
+
+def test_it_mends_and_looks_again(stack: Mendable) -> None:
+    done, after = stack.mend(stack.diagnose())
+    assert done == [(NFS, "mended")]
+    assert stack.world.groups[FILES]["IpPermissions"] == [peer(2049, WORKER)]
+    assert after.verdict == "healthy"
+
+
+def test_only_the_approved_plan_is_applied(stack: Mendable) -> None:
+    report = stack.diagnose()
+    assert stack.mend(report, approved="another")[0] == []
+    plan = report.findings[0].plan
+    assert plan is not None
+    assert stack.mend(report, approved=plan.id)[0] == [(NFS, "mended")]
+
+
+def test_a_state_that_changed_is_refused(stack: Mendable) -> None:
+    report = stack.diagnose()
+    stack.world.groups[FILES]["IpPermissions"] = [peer(2049, WORKER)]  # somebody was faster
+    done, _ = stack.mend(report)
+    assert done == [(NFS, "refused")]
+    assert stack.made == []
+
+
+def test_the_plan_is_of_the_state(stack: Mendable) -> None:
+    first = stack.diagnose().findings[0].plan
+    stack.world.groups[WORKER]["IpPermissionsEgress"] = stack.world.groups[WORKER]["IpPermissionsEgress"][:2]
+    second = stack.diagnose().findings[0].plan
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+
+
+def test_what_made_it_worse_is_taken_back(stack: Mendable) -> None:
+    def worse(operation: str) -> None:
+        stack.world.idle_timeout = "300" if operation == "ec2:AuthorizeSecurityGroupIngress" else "60"
+
+    stack.side_effect = worse
+    done, after = stack.mend(stack.diagnose())
+    assert done == [(NFS, "undone")]
+    assert stack.made == ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"]
+    assert {finding.cause.key for finding in after.findings} == {NFS}
+
+
+def test_a_call_that_is_denied_is_reported(stack: Mendable) -> None:
+    stack.refused.add("ec2:AuthorizeSecurityGroupIngress")
+    done, after = stack.mend(stack.diagnose())
+    assert done == [(NFS, "failed")]
+    assert after.exit_code == 3
