@@ -14,6 +14,7 @@ from pathlib import Path
 import boto3
 
 from local.engine.deployment import deploy, destroy
+from local.engine.reconcile import Changes
 from outpost.errors import OutpostError
 from outpost.names import REGION
 
@@ -40,13 +41,24 @@ def main(arguments: list[str]) -> int:
     try:
         if given.action == "up":
             deployment = deploy(given.stack, session, path, settings=settings)
+            _tell(deployment.changes)
             json.dump(deployment.exports, sys.stdout)
         else:
-            destroy(given.stack, session, path)
+            _tell(destroy(given.stack, session, path))
     except OutpostError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _tell(changes: Changes) -> None:
+    """What was done, on stderr: each resource that was there before and is not as it was, and the counts."""
+    done = {"updated": changes.updated, "replaced": changes.replaced, "deleted": changes.deleted}
+    for what, urns in done.items():
+        for urn in urns:
+            sys.stderr.write(f"{what:<9} {urn.split('::', 2)[2]}\n")
+    counts = {"created": changes.created, **done, "unchanged": changes.unchanged}
+    sys.stderr.write(", ".join(f"{len(urns)} {what}" for what, urns in counts.items()) + "\n")
 
 
 if __name__ == "__main__":
