@@ -3,12 +3,13 @@
 Installed once, where moto's application is made.
 """
 
-from local.moto_extensions import ec2, efs, iam, route53, s3, servicediscovery
+from local.moto_extensions import ec2, ecs, efs, iam, route53, s3, servicediscovery
 
 
 def install() -> None:
     """Add every extension; a second call changes nothing."""
     ec2.install()
+    ecs.install()
     efs.install()
     iam.install()
     route53.install()
