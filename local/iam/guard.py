@@ -2,7 +2,8 @@
 
 Not imitated: permission boundaries, session policies and service control policies; key policies of KMS and
 policies of secrets (their callers' identity policies decide); `aws:SecureTransport` is true although the
-region speaks HTTP, because everything stays on this machine.
+region speaks HTTP, because everything stays on this machine. There is no identity provider: roles are not
+assumed by web identity or SAML.
 """
 
 from local.aws.call import Call
@@ -15,11 +16,11 @@ from local.iam.needs import FINDERS, Need, needs
 from local.iam.principals import Policies, Principal, Principals
 from local.iam.signature import Expired, NotVersion4, body_matches, verified
 from local.iam.task_needs import EcsNeeds
+from local.iam.trust import check_trust, refuse_federation
 from outpost.policy import Decision, Request, Verdict, evaluate, parse
 from outpost.policy_conditions import Context
 
 _OPEN = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
-_UNSIGNED = {("sts", "AssumeRoleWithWebIdentity")}
 
 
 class IamGuard:
@@ -33,6 +34,7 @@ class IamGuard:
         if not call.access_key:
             self._admit_unsigned(call)
             return
+        refuse_federation(call)
         with call.lock:
             principal = self._principals.find(call.access_key)
             if principal is None or (principal.session_token != call.session_token):
@@ -44,11 +46,11 @@ class IamGuard:
         context = _context(call, principal)
         for need in wanted:
             _decide(call, principal, need, policies, resource_policies, context)
+        check_trust(call, principal, context)
 
     def _admit_unsigned(self, call: Call) -> None:
         """S3 decides about anonymous requests by the bucket's policy; no one else answers them."""
-        if (call.service, call.operation) in _UNSIGNED:
-            return
+        refuse_federation(call)
         if call.service == "s3" and call.operation:
             with call.lock:
                 wanted, policies = list(needs(call)), _resource_policies(call)

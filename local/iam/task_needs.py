@@ -117,5 +117,5 @@ def iam(call: Call) -> Iterator[Need]:
 
 @finder("sts")
 def sts(call: Call) -> Iterator[Need]:
-    if call.operation not in {"GetCallerIdentity", "GetSessionToken", "AssumeRoleWithWebIdentity"}:
+    if call.operation not in {"GetCallerIdentity", "GetSessionToken"}:
         yield Need(action=f"sts:{call.operation}", resource=call.parameters.get("RoleArn", "*"))
