@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 from runbooks.looking import Absent, Answer, CouldNotLook
 
 HTTP_TIMEOUT = 5  # seconds, to connect and again to answer
-API_KEY = "OUTPOST_API_KEY"
+GATEWAY_ERRORS = (502, 504)  # a load balancer's, for a target that failed; 503 is that it has none
+AGAIN = 0.5  # seconds
 TOLD = ("OUTPOST_API_URL", "OUTPOST_SSM_INSTANCE")  # variables whose values may be shown
 SET = "set"  # what stands for the value of any other of Outpost's variables
 _VERSION = re.compile(r'^VERSION = "([^"]+)"', re.MULTILINE)
@@ -30,6 +31,15 @@ PROCESSES = Path("/proc")
 
 
 def http_get(url: str, headers: dict[str, str]) -> Answer:
+    """As `_get`, and once more after a gateway error: a target that leaves may give one, and only one."""
+    answer = _get(url, headers)
+    if answer.get("status") not in GATEWAY_ERRORS:
+        return answer
+    time.sleep(AGAIN)
+    return _get(url, headers)
+
+
+def _get(url: str, headers: dict[str, str]) -> Answer:
     """Status, headers and body of a URL; where no answer came, `error` (words) and `failed`. Never raises.
 
     `failed` is how: `connect` (no connection in time, or no route), `refused`, `name` (no such host),

@@ -113,6 +113,14 @@ def test_what_an_assistant_runs(assistant: tuple[str, Path]) -> None:
     assert machine.processes(name, ["/another/server"], Path("/"))["servers"] == []
 
 
+def test_a_gateway_error_is_asked_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [{"status": 502}, {"status": 200}, {"status": 502}, {"status": 504}, {"status": 200}]
+    monkeypatch.setattr(machine, "_get", lambda url, headers: answers.pop(0))
+    monkeypatch.setattr(machine, "AGAIN", 0.0)
+    assert machine.http_get("http://a", {}) == {"status": 200}
+    assert machine.http_get("http://a", {}) == {"status": 504}
+
+
 def test_how_a_request_failed_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "HTTP_TIMEOUT", 0.2)
     with socket.socket() as listener:
