@@ -5,6 +5,7 @@ Tasks that belong to one part are declared in `tasks_*.py` next to this file onc
 
 from invoke import Collection, Context, Exit, task
 
+from benchmarks.tasks import bench
 from infra.operations import tasks as operations
 from infra.tasks import cost, deploy, images
 from local import tasks as local_tasks
@@ -80,7 +81,9 @@ def lock(c: Context) -> None:
     )
 
 
-namespace = Collection(lint, test, demo, lock, runbooks_tasks.diagnose, docs, cost, deploy, *operations.TASKS)
+namespace = Collection(
+    lint, test, demo, bench, lock, runbooks_tasks.diagnose, docs, cost, deploy, *operations.TASKS
+)
 namespace.add_collection(operations.secrets)
 namespace.add_collection(images)
 namespace.add_collection(runbooks_tasks.namespace, name="runbooks")
