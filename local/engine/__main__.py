@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 
@@ -19,6 +20,7 @@ from outpost.errors import OutpostError
 from outpost.names import REGION
 
 STATE_FILE = "stack.json"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def main(arguments: list[str]) -> int:
@@ -32,8 +34,9 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     logging.getLogger("outpost.local.engine").setLevel(logging.INFO)
-    if not os.environ.get("AWS_ENDPOINT_URL"):
-        sys.stderr.write("AWS_ENDPOINT_URL is not set: the engine works in the local region only.\n")
+    host = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname
+    if host not in LOOPBACK:
+        sys.stderr.write(f"AWS_ENDPOINT_URL ({host}): the engine works on a local region only.\n")
         return 1
     session = boto3.Session(region_name=os.environ.get("AWS_REGION", REGION))
     path = Path(os.environ.get("OUTPOST_STATE_DIR", ".outpost")) / STATE_FILE

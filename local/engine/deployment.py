@@ -44,6 +44,7 @@ def deploy(
 ) -> Deployment:
     """Run the project's program and bring AWS to what it declares, from what `state_path` records.
 
+    What was changed behind its back is not looked for, as `pulumi up` without `--refresh` does not.
     `settings` are laid over those of the stack's file. The state is written also when the deployment
     fails. Raises `OutpostError`, naming the resource, or what is wrong with the program.
     """

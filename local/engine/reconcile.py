@@ -20,7 +20,15 @@ from local.engine.state import ResourceState, StackState
 from outpost.errors import OutpostError
 
 PROVIDER = "pulumi:providers:"
-_GONE = ("NotFound", "NotFoundException", "NotFoundFault", "DoesNotExist", "NoSuchEntity", "NoSuchBucket")
+_GONE = (
+    "NotFound",
+    "NotFoundException",
+    "NotFoundFault",
+    "DoesNotExist",
+    "NonExistentQueue",
+    "NoSuchEntity",
+    "NoSuchBucket",
+)
 
 
 @dataclass(kw_only=True)
