@@ -71,8 +71,10 @@ _ABSENT_OF = {"ecs:DescribeTaskDefinition": {"ClientException"}}
 class Connection:
     """Clients of one target, made when first needed and shared by every run."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, read_timeout: float = READ_TIMEOUT) -> None:
+        """`read_timeout` is how long one answer may take, in seconds."""
         self.target = target
+        self._read_timeout = read_timeout
         self._clients: dict[str, BaseClient] = {}
         self._lock = threading.Lock()
         self._session: Any = None
@@ -107,7 +109,7 @@ class Connection:
             region_name=self.target.region,
             config=Config(
                 connect_timeout=CONNECT_TIMEOUT,
-                read_timeout=READ_TIMEOUT,
+                read_timeout=self._read_timeout,
                 retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
                 max_pool_connections=16,
                 user_agent_extra="outpost-diagnose",
@@ -211,8 +213,10 @@ class translated:  # noqa: N801 - reads as a clause: with translated(operation)
         if isinstance(error, exceptions.ClientError):
             raise self._of_code(error) from error
         if isinstance(error, exceptions.ReadTimeoutError | exceptions.ConnectTimeoutError):
-            raise CouldNotLook(self.operation, "timed out", f"no answer in {READ_TIMEOUT} s") from error
-        if isinstance(error, exceptions.HTTPClientError):
+            raise CouldNotLook(
+                self.operation, "timed out", f"no answer within its time, in {ATTEMPTS} attempts"
+            ) from error
+        if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
             raise CouldNotLook(self.operation, "unreachable", str(error)) from error
         if isinstance(error, exceptions.BotoCoreError):
             raise CouldNotLook(self.operation, "not possible", str(error)) from error

@@ -159,6 +159,9 @@ def kms(call: Call) -> Iterator[Need]:
 def efs(call: Call) -> Iterator[Need]:
     parameters = call.parameters
     system = parameters.get("FileSystemId")
+    target = backend("efs").mount_targets_by_id.get(parameters.get("MountTargetId", ""))
+    if target is not None:  # an action on a mount target is judged by its file system
+        system = target.file_system_id
     yield Need(
         action=f"elasticfilesystem:{call.operation}",
         resource=arn("elasticfilesystem", f"file-system/{system}") if system else "*",
