@@ -7,6 +7,7 @@ from invoke import Collection, Context, Exit, task
 
 from benchmarks.tasks import bench
 from infra.operations import tasks as operations
+from infra.operations.key_tasks import keys
 from infra.tasks import cost, deploy, images
 from local import tasks as local_tasks
 from runbooks import tasks as runbooks_tasks
@@ -85,6 +86,7 @@ namespace = Collection(
     lint, test, demo, bench, lock, runbooks_tasks.diagnose, docs, cost, deploy, *operations.TASKS
 )
 namespace.add_collection(operations.secrets)
+namespace.add_collection(keys)
 namespace.add_collection(images)
 namespace.add_collection(runbooks_tasks.namespace, name="runbooks")
 namespace.add_collection(local_tasks.namespace, name="local")

@@ -1,18 +1,17 @@
 """A smoke test: one real dispatch through the API, with a key that is made for it and revoked after it."""
 
-import hashlib
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
-from ulid import ULID
 
+from infra.operations import api_keys
 from infra.operations.running import Running
+from outpost.api_keys import Scope
 from outpost.dispatch import Status
 from outpost.errors import OutpostError
 
@@ -20,7 +19,6 @@ TENANT = "smoke-test"
 TASK = "Add the file SMOKE_TEST.md with one line that says hello. Change nothing else."
 LIFETIME = timedelta(hours=1)
 POLL = 2  # seconds
-PREFIX_LENGTH = 15  # characters of a key by which the guide looks it up
 REQUEST_TIMEOUT = 15  # seconds
 
 
@@ -99,31 +97,10 @@ def _client(running: Running, key: str) -> httpx.Client:
 @contextmanager
 def _key(running: Running) -> Iterator[str]:
     """An API key that may dispatch and look, for this test only."""
-    key = f"otp_{secrets.token_hex(32)}"
-    identity = str(ULID())
-    now = datetime.now(UTC)
+    made = api_keys.item(TENANT, frozenset({Scope.DISPATCH, Scope.STATUS}), "smoke test", LIFETIME)
     dynamodb, table = running.client("dynamodb"), running.names.api_keys_table
-    dynamodb.put_item(
-        TableName=table,
-        Item={
-            "apiKeyId": {"S": identity},
-            "tenantId": {"S": TENANT},
-            "name": {"S": "smoke test"},
-            "keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()},
-            "keyPrefix": {"S": key[:PREFIX_LENGTH]},
-            "scopes": {"SS": ["dispatch", "status"]},
-            "status": {"S": "active"},
-            "createdAt": {"S": now.isoformat()},
-            "expiresAt": {"S": (now + LIFETIME).isoformat()},
-        },
-    )
+    dynamodb.put_item(TableName=table, Item=made.attributes)
     try:
-        yield key
+        yield made.key
     finally:
-        dynamodb.update_item(
-            TableName=table,
-            Key={"apiKeyId": {"S": identity}},
-            UpdateExpression="SET #status = :revoked",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":revoked": {"S": "revoked"}},
-        )
+        api_keys.set_status(running, made.api_key_id, "revoked")

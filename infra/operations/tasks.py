@@ -13,11 +13,11 @@ from outpost.exit_codes import Verdict
 if TYPE_CHECKING:
     from infra.operations.running import Running
 
-_STACK = {
+STACK = {
     "stack": "the stack (default: OUTPOST_STACK, or dev)",
     "local": "the local region, whatever the environment says",
 }
-_CHANGE = {**_STACK, "yes": "do not ask", "dry_run": "print the calls only"}
+CHANGE = {**STACK, "yes": "do not ask", "dry_run": "print the calls only"}
 
 
 def _say(line: str) -> None:
@@ -25,7 +25,7 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _running(operation: str, stack: str, local: bool) -> Iterator["Running"]:
+def running_stack(operation: str, stack: str, local: bool) -> Iterator["Running"]:
     """The stack; a failed roll-out is exit code 3, any other error that a user can act on is 1."""
     from infra.operations.health import UnhealthyError
     from infra.operations.rollout import RolloutError
@@ -40,32 +40,32 @@ def _running(operation: str, stack: str, local: bool) -> Iterator["Running"]:
         raise Exit(f"{operation}: {error}", code=1) from error
 
 
-@task(help=_CHANGE)
+@task(help=CHANGE)
 def redeploy(
     c: Context, stack: str = "", local: bool = False, yes: bool = False, dry_run: bool = False
 ) -> None:
     """Start the control plane's tasks anew. Exits with 3, and says why tasks stopped, when that fails."""
-    with _running("redeploy", stack, local) as running:
+    with running_stack("redeploy", stack, local) as running:
         from infra.operations.redeploy import redeploy as operation
 
         operation(running, yes=yes, dry_run=dry_run)
 
 
-@task(help=_CHANGE)
+@task(help=CHANGE)
 def rollback(
     c: Context, stack: str = "", local: bool = False, yes: bool = False, dry_run: bool = False
 ) -> None:
     """Go back to the task definition before the one that runs. Exits with 3 when that fails too."""
-    with _running("rollback", stack, local) as running:
+    with running_stack("rollback", stack, local) as running:
         from infra.operations.redeploy import rollback as operation
 
         operation(running, yes=yes, dry_run=dry_run)
 
 
-@task(help={**_STACK, "format": "text or json"})
+@task(help={**STACK, "format": "text or json"})
 def status(c: Context, stack: str = "", local: bool = False, format: str = "text") -> None:
     """Print what runs, the last deployments and events, and how the API answers."""
-    with _running("status", stack, local) as running:
+    with running_stack("status", stack, local) as running:
         from infra.operations import overview
 
         found = overview.status(running)
@@ -74,7 +74,7 @@ def status(c: Context, stack: str = "", local: bool = False, format: str = "text
 
 @task(
     help={
-        **_STACK,
+        **STACK,
         "agent": "an agent's log, such as claude (default: the control plane's)",
         "since": "how far back, such as 10m or 2h",
         "pattern": "a CloudWatch filter pattern",
@@ -91,7 +91,7 @@ def logs(
     follow: bool = False,
 ) -> None:
     """Print a log: time, task, line."""
-    with _running("logs", stack, local) as running:
+    with running_stack("logs", stack, local) as running:
         from infra.operations.overview import log_lines
         from runbooks.target import parse_duration
 
@@ -99,7 +99,7 @@ def logs(
             print(line, flush=True)
 
 
-@task(help={**_CHANGE, "replicas": "tasks of the control plane"})
+@task(help={**CHANGE, "replicas": "tasks of the control plane"})
 def scale(
     c: Context,
     replicas: int,
@@ -109,13 +109,13 @@ def scale(
     dry_run: bool = False,
 ) -> None:
     """Set the control plane's number of tasks, until the next deployment."""
-    with _running("scale", stack, local) as running:
+    with running_stack("scale", stack, local) as running:
         from infra.operations import capacity
 
         capacity.scale(running, replicas, yes=yes, dry_run=dry_run)
 
 
-@task(help={**_CHANGE, "request": "vCPUs to ask AWS for"})
+@task(help={**CHANGE, "request": "vCPUs to ask AWS for"})
 def quota(
     c: Context,
     request: int = 0,
@@ -125,7 +125,7 @@ def quota(
     dry_run: bool = False,
 ) -> None:
     """Print the account's Fargate vCPU quota, or request a higher one."""
-    with _running("quota", stack, local) as running:
+    with running_stack("quota", stack, local) as running:
         from infra.operations import capacity
 
         if request:
@@ -136,7 +136,7 @@ def quota(
 
 @task(
     help={
-        **_CHANGE,
+        **CHANGE,
         "agent": "agent to dispatch",
         "repository": "repository that it may read",
         "timeout": "seconds that it may take",
@@ -153,7 +153,7 @@ def smoke(
     dry_run: bool = False,
 ) -> None:
     """Dispatch one small task through the API and wait for its end. Exits with 1 unless it completes."""
-    with _running("smoke", stack, local) as running:
+    with running_stack("smoke", stack, local) as running:
         from infra.operations.smoke import smoke as operation
 
         done = operation(running, agent, repository, timeout=timeout, yes=yes, dry_run=dry_run)
@@ -161,10 +161,10 @@ def smoke(
             print(f"{done.dispatch_id} {done.status} in {done.seconds:.0f} s")
 
 
-@task(help=_STACK, name="list")
+@task(help=STACK, name="list")
 def list_secrets(c: Context, stack: str = "", local: bool = False) -> None:
     """Print which secrets have a value. Exits with 4 when one has none."""
-    with _running("secrets.list", stack, local) as running:
+    with running_stack("secrets.list", stack, local) as running:
         from infra.operations.secret_values import secret_values
 
         found = secret_values(running)
@@ -174,12 +174,12 @@ def list_secrets(c: Context, stack: str = "", local: bool = False) -> None:
         raise Exit(code=Verdict.WARNING)
 
 
-@task(help={**_CHANGE, "name": "claude, codex, gemini, aider, grok or github"}, name="set")
+@task(help={**CHANGE, "name": "claude, codex, gemini, aider, grok or github"}, name="set")
 def set_secret(
     c: Context, name: str, stack: str = "", local: bool = False, yes: bool = False, dry_run: bool = False
 ) -> None:
     """Give a secret a value, read from standard input or asked for without echo."""
-    with _running("secrets.set", stack, local) as running:
+    with running_stack("secrets.set", stack, local) as running:
         import getpass
 
         from infra.operations.secret_values import set_secret as operation

@@ -1,25 +1,23 @@
 """API keys: how they are made, recognised and limited."""
 
-import hashlib
 import re
-import secrets
 from dataclasses import dataclass
-from enum import StrEnum
 from fnmatch import fnmatchcase
 
-KEY_FORM = re.compile(r"otp_[0-9a-f]{64}")
-PREFIX_LENGTH = 15  # the guide looks keys up by their first 15 characters
-TENANT_FORM = re.compile(r"[A-Za-z0-9_-]{1,64}")
+from outpost.api_keys import KEY_FORM, PREFIX_LENGTH, TENANT_FORM, Scope, key_hash, new_key
 
-
-class Scope(StrEnum):
-    """What a key may do; `admin` may do all of it."""
-
-    DISPATCH = "dispatch"
-    STATUS = "status"
-    CANCEL = "cancel"
-    PROMOTE = "promote"
-    ADMIN = "admin"
+__all__ = [
+    "KEY_FORM",
+    "PREFIX_LENGTH",
+    "TENANT_FORM",
+    "ApiKey",
+    "Limits",
+    "Scope",
+    "key_hash",
+    "new_key",
+    "repository_name",
+    "scopes_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +56,6 @@ class ApiKey:
     def may_use_git(self, repository: str | None) -> bool:
         name = repository_name(repository)
         return name is not None and any(fnmatchcase(name, pattern.lower()) for pattern in self.repositories)
-
-
-def new_key() -> str:
-    """A fresh key: `otp_` and 64 hex digits (256 bits)."""
-    return f"otp_{secrets.token_hex(32)}"
-
-
-def key_hash(key: str) -> str:
-    """What is stored of a key. Plain SHA-256 is enough: the key is 256 random bits, not a password."""
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 _GITHUB = re.compile(r"(?:https://github\.com/)?([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?")
