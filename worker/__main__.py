@@ -119,7 +119,7 @@ def _finish(
                     "reason": _reason(_upload_failure(error), journal.redact),
                 }
         result["artifacts"] = [asdict(artifact) for artifact in stored]
-        control.result(result, patience=patience)
+        _report(control, result, patience)
     except RefusedError as error:
         journal.complain(str(error))
         # A worker that is told to stop may find its dispatch cancelled: it ended as it was told.
@@ -127,6 +127,16 @@ def _finish(
     except UnavailableError as error:
         journal.complain(str(error))
     return exit_code
+
+
+def _report(control: ControlPlane, result: dict[str, object], patience: float) -> None:
+    """Report the result; if the control plane cannot read it, then at least how it ended."""
+    try:
+        control.result(result, patience=patience)
+    except RefusedError as error:
+        if error.code != "invalid-request":
+            raise
+        control.result({"exitCode": result["exitCode"]}, patience=patience)
 
 
 def _result(outcome: Outcome, redact: Redactor, started_at: float) -> dict[str, object]:

@@ -93,8 +93,8 @@ class Attempt:
                 return self._collect(outcome, start)
         except Interrupted as interrupted:  # while cloning or waiting for the workspace
             return self._ended(Ended(exit_code=-1, by=interrupted.by), Reader())
-        except (OutpostError, OSError) as error:
-            self._journal.say(str(error), level="error")
+        except Exception as error:  # noqa: BLE001 - whatever it was, what there is is saved and reported
+            self._journal.say(str(error) or repr(error), level="error")
             return Outcome(
                 exit_code=WorkerExit.FAILED, failure=self._classify(WorkerExit.FAILED), summary=str(error)
             )

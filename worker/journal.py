@@ -49,6 +49,8 @@ class Redactor:
             self._secrets.sort(key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
+        # An agent's JSON may hold halves of surrogate pairs, which no encoding takes.
+        text = text.encode("utf-8", "replace").decode()
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
         return _KEY_SHAPES.sub(REDACTED, text)

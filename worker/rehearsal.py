@@ -11,6 +11,7 @@ situation that the task asks for with a line of its own, `rehearse: VERB ARGUMEN
     stubborn            ignores SIGTERM
     orphan              leaves a daemon of its own behind
     commit              commits its change itself
+    environment         prints the names of its environment variables
     replay NAME         prints the recording `rehearsals/NAME.txt` and ends as it did
 """
 
@@ -95,6 +96,11 @@ def commit(_: str) -> None:
     say("tool shell: git commit")
 
 
+def environment(_: str) -> None:
+    for name in sorted(os.environ):
+        say(f"variable {name}")
+
+
 def replay(name: str) -> None:
     """Print a recording. Its `#!` lines steer it: `delay SECONDS`, `repeat`, `hang`, `exit CODE`."""
     recording = RECORDINGS / f"{Path(name).name}.txt"
@@ -130,6 +136,7 @@ VERBS: dict[str, Callable[[str], None]] = {
     "stubborn": stubborn,
     "orphan": orphan,
     "commit": commit,
+    "environment": environment,
     "replay": replay,
 }
 

@@ -205,6 +205,19 @@ def test_an_idle_worker_can_be_stopped(start: StartWorker) -> None:
     assert worker.wait(10) == 143, worker.log
 
 
+def test_a_result_that_cannot_be_read_is_reported_in_short(start: StartWorker) -> None:
+    tries: list[str] = []
+
+    def picky(path: str) -> tuple[int, dict[str, Any]] | None:
+        tries.append(path)
+        refused = path == "/worker/result" and tries.count(path) == 1
+        return (422, {"code": "invalid-request", "detail": "summary: too long"}) if refused else None
+
+    worker = start(answer=picky)
+    assert worker.wait() == 0, worker.log
+    assert worker.result == {"exitCode": 0}
+
+
 def test_denied_uploads_fail_the_dispatch(start: StartWorker) -> None:
     worker = start(answer=lambda path: (403, {}) if path.startswith("/put") else None)
     assert worker.wait() == 1, worker.log
@@ -314,6 +327,22 @@ def test_untracked_binary_and_deleted_files_are_in_the_patch(
     assert (repository / "logo.bin").read_bytes() == b"\x00\x01\xff"
     assert (repository / "d/a file ü.txt").read_text() == "new\n"
     assert not (repository / "README.md").exists()
+
+
+def test_what_no_encoding_takes_does_not_end_the_worker(start: StartWorker, tmp_path: Path) -> None:
+    event = r'{"type":"assistant","message":{"content":[{"type":"text","text":"half \ud800 done"}]}}'
+    path = stand_in(tmp_path / "bin", "claude", f"echo '{event}'; printf '\\377\\376\\n'; echo x > new.txt")
+    worker = start(env={"PATH": path, "OUTPOST_REAL_AGENT": "1"}, task="with a half \ud800 too")
+    assert worker.wait() == 0, worker.log
+    assert "half ? done" in messages(worker.stored["output.log"], "agent")
+    json.dumps(worker.result, ensure_ascii=False).encode()
+
+
+def test_a_defect_is_reported_and_what_there_is_saved(start: StartWorker) -> None:
+    worker = start(branch="a\0b")  # which no program can be given
+    assert worker.wait() == 1, worker.log
+    assert "null byte" in worker.result["summary"]
+    assert "output.log" in worker.stored
 
 
 def test_a_repository_without_commits(start: StartWorker, tmp_path: Path) -> None:
