@@ -69,6 +69,11 @@ def configure(level: str) -> None:
     _metrics.setLevel(logging.INFO)
 
 
+def silence_metrics() -> None:
+    """No metric lines: for simulations."""
+    _metrics.setLevel(logging.WARNING)
+
+
 def debug(message: str, **fields: object) -> None:
     _logger.debug(message, extra={"fields": fields})
 

@@ -10,7 +10,7 @@ from ulid import ULID
 
 from service import log
 from service.application.audit import Audit
-from service.problems import ProblemError, render
+from service.problems import ProblemError, internal, render
 
 MAX_BODY = 1024 * 1024  # a task and its context reach 400 KB in UTF-8
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
@@ -88,12 +88,6 @@ class Around:
             log.debug("request", **fields)
         else:
             log.info("request", **fields)
-
-
-def internal() -> ProblemError:
-    return ProblemError(
-        500, "internal-error", "Something went wrong here.", remedy="Tell the operator the requestId."
-    )
 
 
 def _request_id(scope: Scope) -> str:

@@ -47,6 +47,13 @@ class ProblemError(OutpostError):
         self.extra = dict(extra or {})
 
 
+def internal() -> ProblemError:
+    """The one problem whose cause is not told; the log has it."""
+    return ProblemError(
+        500, "internal-error", "Something went wrong here.", remedy="Tell the operator the requestId."
+    )
+
+
 def render(problem: ProblemError, request_id: str, instance: str) -> Response:
     """The response. `type` is the runbook that explains it, where there is one."""
     anchor = problem.runbook.replace("/", "-")

@@ -3,19 +3,22 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from outpost.agents import Agent
-from service.domain.keys import repository_name
 
 TASK_LENGTH = 50_000
 CONTEXT_LENGTH = 50_000
 TIMEOUT_SECONDS = (30, 86_400)
 DEFAULT_TIMEOUT_SECONDS = 600
-# A ref name that git check-ref-format takes, and that no shell or option parser can mistake for more.
-_BRANCH = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|\.$))[A-Za-z0-9_][A-Za-z0-9._/@+-]{0,254}(?<![/.])")
-_HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9._~/-]+")
-_LOCAL = re.compile(r"(?:file://)?/[^\x00-\x1f]{1,1000}")
+# These patterns stand in the OpenAPI document as they are: no look-ahead, anchored at both ends.
+# A branch: what git check-ref-format takes (but for `.lock`) and no option parser mistakes for more.
+_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_@+-]|\.[A-Za-z0-9_@+-])*"
+BRANCH = rf"^{_PART}(?:/{_PART})*$"
+_HTTPS = r"https://[A-Za-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9._~/-]+"
+_NAME = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
+_PATH = r"(?:file://)?/[!-~]{1,1000}"  # in the local region only
+REPOSITORY = rf"^(?:{_HTTPS}|{_NAME}|{_PATH})$"
+WEBHOOK = r"^https?://[A-Za-z0-9.-]+(?::[1-9]\d{0,3})?(?:/[!-~]*)?$"  # http in the local region only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,24 +39,18 @@ class DispatchRequest:
 
 
 def branch_is_valid(branch: str) -> bool:
-    return _BRANCH.fullmatch(branch) is not None
+    parts = branch.split("/")
+    return re.fullmatch(BRANCH[1:-1], branch) is not None and not any(
+        part.endswith(".lock") for part in parts
+    )
 
 
 def repository_is_valid(repository: str, *, local: bool) -> bool:
     """`owner/name`, an https URL without credentials, or, in the local region only, a path."""
-    if repository_name(repository) is not None:
-        return True
-    if _HTTPS.fullmatch(repository) is not None and ".." not in repository:
-        return True
-    return local and _LOCAL.fullmatch(repository) is not None
+    allowed = f"{_HTTPS}|{_NAME}|{_PATH}" if local else f"{_HTTPS}|{_NAME}"
+    return re.fullmatch(allowed, repository) is not None
 
 
 def webhook_is_valid(url: str, *, local: bool) -> bool:
     """https, or http too in the local region, to a host, without credentials."""
-    try:
-        parts = urlsplit(url)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    schemes = ("https", "http") if local else ("https",)
-    return parts.scheme in schemes and bool(parts.hostname) and port_is_valid and "@" not in parts.netloc
+    return re.fullmatch(WEBHOOK[1:-1], url) is not None and (local or url.startswith("https://"))

@@ -3,6 +3,11 @@
 from datetime import UTC, datetime
 
 DAY = 86_400
+# RFC 3339, as the OpenAPI document shows it.
+MOMENT = (
+    r"^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+    r"(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$"
+)
 
 
 def iso(epoch: float) -> str:

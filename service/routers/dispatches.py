@@ -4,30 +4,34 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.responses import JSONResponse
 
 from outpost.agents import Agent
 from outpost.dispatch import Status
 from service.application.dispatches import NotFoundError
+from service.application.log_reading import BadCursorError
 from service.domain.events import CancelRequested
 from service.domain.job import Job
 from service.domain.keys import ApiKey, Scope
 from service.domain.ports import Filters
 from service.domain.requests import (
+    BRANCH,
     CONTEXT_LENGTH,
     DEFAULT_TIMEOUT_SECONDS,
+    REPOSITORY,
     TASK_LENGTH,
     TIMEOUT_SECONDS,
+    WEBHOOK,
     DispatchRequest,
     branch_is_valid,
     repository_is_valid,
     webhook_is_valid,
 )
-from service.domain.times import from_iso
+from service.domain.times import MOMENT, from_iso
 from service.problems import ProblemError
 from service.routers import views
 from service.routers.access import caller, log_refusal
@@ -35,35 +39,57 @@ from service.routers.errors import documented, threaded
 from service.services import Services
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
-_TAG = re.compile(r"[A-Za-z0-9_.:/=+@-]{1,64}")
+TagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/+@-]{1,64}$")]
+Moment = Annotated[str, Field(pattern=MOMENT, max_length=40, json_schema_extra={"format": "date-time"})]
+TAG = r"^[A-Za-z0-9_.:/+@-]{1,64}=[ -~]{0,256}$"
+CURSOR = r"^[A-Za-z0-9_-]+$"
+# A branch means nothing without a repository; this says so to whoever reads the document.
+_BRANCH_NEEDS_REPOSITORY: dict[str, Any] = {
+    "if": {"required": ["branch"], "properties": {"branch": {"type": "string"}}},
+    "then": {"required": ["repository"], "properties": {"repository": {"type": "string"}}},
+}
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 60.0 is as good an integer as 60."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 class DispatchBody(BaseModel):
     """What to do, where and for how long. A field that is not known is an error, never dropped."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_BRANCH_NEEDS_REPOSITORY)
 
     agent: Annotated[Agent, Field(strict=False)]
-    task: Annotated[str, Field(min_length=1, max_length=TASK_LENGTH)]
-    repository: Annotated[str | None, Field(max_length=1024)] = None
-    repo: Annotated[str | None, Field(max_length=1024, description="The same as `repository`")] = None
-    branch: Annotated[str | None, Field(max_length=255)] = None
+    task: Annotated[str, Field(min_length=1, max_length=TASK_LENGTH, pattern=r"[!-~]|[^ -~\s]")]
+    repository: Annotated[str | None, Field(max_length=1024, pattern=REPOSITORY)] = None
+    branch: Annotated[str | None, Field(max_length=255, pattern=BRANCH)] = None
     model: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")] = None
     context: Annotated[str | None, Field(max_length=CONTEXT_LENGTH)] = None
-    timeoutSeconds: Annotated[int, Field(ge=TIMEOUT_SECONDS[0], le=TIMEOUT_SECONDS[1])] = (  # noqa: N815
+    timeoutSeconds: Annotated[Whole, Field(ge=TIMEOUT_SECONDS[0], le=TIMEOUT_SECONDS[1])] = (  # noqa: N815
         DEFAULT_TIMEOUT_SECONDS
     )
     workspace: Literal["ephemeral", "persistent"] = "ephemeral"
-    webhookUrl: Annotated[str | None, Field(max_length=1024, pattern=r"^https?://[!-~]+$")] = None  # noqa: N815
-    tags: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=20)] = Field(
-        default_factory=dict
-    )
+    webhookUrl: Annotated[str | None, Field(max_length=1024, pattern=WEBHOOK)] = None  # noqa: N815
+    tags: Annotated[
+        dict[TagName, Annotated[str, Field(max_length=256)]],
+        Field(max_length=20, json_schema_extra={"additionalProperties": False}),
+    ] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _repo_is_repository(cls, given: object) -> object:
+        """`repo` is taken as a shorter spelling; both at once are an unknown field."""
+        if isinstance(given, dict) and "repo" in given and "repository" not in given:
+            return {("repository" if name == "repo" else name): value for name, value in given.items()}
+        return given
 
     def request(self, *, local: bool) -> DispatchRequest:
         """The validated request. Raises `ProblemError` for what a type cannot say."""
-        repository = self.repository if self.repository is not None else self.repo
-        if self.repository is not None and self.repo is not None and self.repository != self.repo:
-            raise _invalid("repo", "`repository` and `repo` differ; send one of them.")
+        repository = self.repository
         if repository is not None and not repository_is_valid(repository, local=local):
             raise _invalid("repository", "Not `owner/name` nor an https URL without credentials.")
         if self.branch is not None and not branch_is_valid(self.branch):
@@ -75,10 +101,8 @@ class DispatchBody(BaseModel):
                 raise _invalid(field, "Not valid Unicode: it contains half of a surrogate pair.")
         if self.webhookUrl is not None and not webhook_is_valid(self.webhookUrl, local=local):
             raise _invalid("webhookUrl", "Not an https URL without credentials.")
-        if not self.task.strip():
-            raise _invalid("task", "The task is blank.")
-        if any(not _TAG.fullmatch(name) or not storable(value) for name, value in self.tags.items()):
-            raise _invalid("tags", "A tag's name has 1 to 64 letters, digits and _.:/=+@-.")
+        if not all(storable(value) for value in self.tags.values()):
+            raise _invalid("tags", "Not valid Unicode: it contains half of a surrogate pair.")
         return DispatchRequest(
             agent=self.agent,
             task=self.task,
@@ -125,7 +149,7 @@ def cursor_of(dispatch_id: str) -> str:
 
 
 def place_of(cursor: str | None) -> str | None:
-    """The dispatch after which the page starts. Raises `ProblemError`."""
+    """The dispatch after which the page starts. Raises `BadCursorError`."""
     if cursor is None:
         return None
     try:
@@ -133,7 +157,7 @@ def place_of(cursor: str | None) -> str | None:
     except ValueError:
         text = ""
     if not text.startswith("d:") or not _ULID.fullmatch(text[2:]):
-        raise ProblemError(422, "invalid-cursor", "This is not a cursor that was given out here.")
+        raise BadCursorError(cursor)
     return text[2:]
 
 
@@ -142,7 +166,7 @@ def moment(name: str, text: str | None) -> float | None:
     try:
         return None if text is None else from_iso(text)
     except (ValueError, OverflowError):
-        raise ProblemError(422, "invalid-request", f"query.{name}: not an ISO 8601 time") from None
+        raise ProblemError(422, "invalid-request", f"{name}: there is no such time") from None
 
 
 def make(services: Services) -> APIRouter:
@@ -161,7 +185,7 @@ def make(services: Services) -> APIRouter:
         "",
         status_code=202,
         response_model=views.DispatchView,
-        responses=documented(400, 401, 403, 413, 422, 429, 503),
+        responses=documented(400, 401, 403, 409, 413, 422, 429, 503),
     )
     async def post(
         body: DispatchBody,
@@ -185,18 +209,16 @@ def make(services: Services) -> APIRouter:
             headers["Idempotency-Replayed"] = "true"
         return JSONResponse(show(job), status_code=202, headers=headers)
 
-    @router.get("", response_model=views.DispatchList, responses=documented(401, 403, 422, 429, 503))
+    @router.get("", response_model=views.DispatchList, responses=documented(401, 403, 404, 422, 429, 503))
     async def listing(
         key: Annotated[ApiKey, may_see],
         status: Status | None = None,
         agent: Agent | None = None,
-        created_after: Annotated[str | None, Query(alias="createdAfter", max_length=64)] = None,
-        created_before: Annotated[str | None, Query(alias="createdBefore", max_length=64)] = None,
-        tag: Annotated[
-            str | None, Query(pattern=r"^[^=]{1,64}=.{0,256}$", description="`name=value`")
-        ] = None,
+        created_after: Annotated[Moment | None, Query(alias="createdAfter")] = None,
+        created_before: Annotated[Moment | None, Query(alias="createdBefore")] = None,
+        tag: Annotated[str | None, Query(pattern=TAG, description="`name=value`")] = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
-        cursor: Annotated[str | None, Query(max_length=128)] = None,
+        cursor: Annotated[str | None, Query(max_length=128, pattern=CURSOR)] = None,
     ) -> JSONResponse:
         """The tenant's dispatches, newest first. A page may be short; only a missing cursor is the end."""
         name, equals, value = (tag or "").partition("=")

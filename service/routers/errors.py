@@ -1,5 +1,6 @@
 """Every error that a use case may raise, as a problem; and what the framework itself refuses."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from service.application.key_management import KeyNotFoundError
 from service.application.log_reading import BadCursorError
 from service.domain.ports import AdmissionError, KeyReusedError, UnavailableError
 from service.domain.times import seconds_to_next_day
-from service.problems import TITLES, ProblemError, render
+from service.problems import TITLES, ProblemError, internal, render
 from service.routers.views import Problem
 
 T = TypeVar("T")
@@ -52,12 +53,12 @@ def problem_of(error: Exception) -> ProblemError | None:
     if isinstance(error, KeyNotFoundError):
         return ProblemError(404, "key-not-found", "There is no such key.")
     if isinstance(error, BadCursorError):
-        return ProblemError(422, "invalid-cursor", "This is not a cursor that was given out here.")
+        return ProblemError(404, "invalid-cursor", "There is no such cursor.")
     if isinstance(error, RefusedError):
         return ProblemError(409, error.refusal.code, error.refusal.message)
     if isinstance(error, KeyReusedError):
         return ProblemError(
-            422,
+            409,
             "idempotency-key-reused",
             "This Idempotency-Key was used before, with another body.",
             remedy="Use a new key for a new request.",
@@ -136,11 +137,26 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         code = _STATUS_CODES.get(error.status_code, "refused")
         headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(allowed_methods(app.openapi(), request.url.path))
         return answer(request, ProblemError(error.status_code, code, str(error.detail), headers=headers))
 
+    async def use_case(request: Request, error: Exception) -> Response:
+        return answer(request, problem_of(error) or internal())
+
+    for kind in (NotFoundError, KeyNotFoundError, BadCursorError, RefusedError, UnavailableError, Exception):
+        app.add_exception_handler(kind, use_case)
     app.add_exception_handler(ProblemError, problems)
     app.add_exception_handler(RequestValidationError, validations)
     app.add_exception_handler(HTTPException, framework)
+
+
+def allowed_methods(schema: dict[str, Any], path: str) -> list[str]:
+    """What the document allows on a path; the framework itself only knows the first route that matches."""
+    for template, operations in schema["paths"].items():
+        if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path):
+            return sorted(method.upper() for method in operations)
+    return ["POST"]  # the workers' routes, which the document leaves out
 
 
 def describe(schema: dict[str, Any]) -> dict[str, Any]:
@@ -149,4 +165,8 @@ def describe(schema: dict[str, Any]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = Problem.model_json_schema()
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                operation["responses"] |= {str(code): each for code, each in documented(422).items()}
     return schema

@@ -12,7 +12,7 @@ from service.domain.times import iso
 from service.problems import ProblemError
 from service.routers import views
 from service.routers.access import caller
-from service.routers.dispatches import moment, storable
+from service.routers.dispatches import Moment, Whole, moment, storable
 from service.routers.errors import documented, threaded
 from service.services import Services
 
@@ -29,7 +29,7 @@ class KeyBody(BaseModel):
 
     scopes: Scopes
     name: Annotated[str, Field(max_length=100)] = ""
-    expiresAt: Annotated[str | None, Field(max_length=64)] = None  # noqa: N815 - the API's spelling
+    expiresAt: Moment | None = None  # noqa: N815 - the API's spelling
     repositories: Repositories = Field(default_factory=list)
 
 
@@ -40,7 +40,7 @@ class KeyChange(BaseModel):
 
     scopes: Scopes | None = None
     name: Annotated[str | None, Field(max_length=100)] = None
-    expiresAt: Annotated[str | None, Field(max_length=64)] = None  # noqa: N815
+    expiresAt: Moment | None = None  # noqa: N815
     repositories: Repositories | None = None
 
 
@@ -49,7 +49,7 @@ class Rotation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    overlapSeconds: Annotated[int, Field(ge=0, le=604_800)] = 0  # noqa: N815
+    overlapSeconds: Annotated[Whole, Field(ge=0, le=604_800)] = 0  # noqa: N815
 
 
 class NewKey(views.KeyView):

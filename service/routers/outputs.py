@@ -13,7 +13,7 @@ from service.application.log_reading import shown
 from service.domain.job import Job
 from service.domain.keys import ApiKey, Scope
 from service.routers.access import caller
-from service.routers.dispatches import known_id
+from service.routers.dispatches import CURSOR, known_id
 from service.routers.errors import documented, threaded
 from service.routers.streams import Follow, Streams
 from service.services import Services
@@ -78,7 +78,7 @@ def make(services: Services) -> APIRouter:
         request: Request,
         dispatch_id: str,
         key: Annotated[ApiKey, may_see],
-        cursor: Annotated[str | None, Query(max_length=1024)] = None,
+        cursor: Annotated[str | None, Query(max_length=1024, pattern=CURSOR)] = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
         follow: Annotated[bool, Query(description="Server-sent events until the dispatch ends")] = False,
         last_event_id: Annotated[str | None, Header(max_length=1024)] = None,

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from outpost.errors import OutpostError
 from service.application.promoting import PromotionRequest
 from service.domain.keys import ApiKey, Scope
-from service.domain.requests import branch_is_valid
+from service.domain.requests import BRANCH, branch_is_valid
 from service.problems import ProblemError
 from service.routers.access import caller
 from service.routers.dispatches import known_id, storable
@@ -26,8 +26,8 @@ class PromoteBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     dispatchId: Annotated[str, Field(min_length=1, max_length=64)]  # noqa: N815 - the API's spelling
-    branch: Annotated[str | None, Field(max_length=BRANCH_LENGTH)] = None
-    base: Annotated[str | None, Field(max_length=BRANCH_LENGTH)] = None
+    branch: Annotated[str | None, Field(max_length=BRANCH_LENGTH, pattern=BRANCH)] = None
+    base: Annotated[str | None, Field(max_length=BRANCH_LENGTH, pattern=BRANCH)] = None
     pullRequest: bool = False  # noqa: N815
     title: Annotated[str | None, Field(min_length=1, max_length=256)] = None
     body: Annotated[str | None, Field(max_length=20_000)] = None
@@ -64,7 +64,7 @@ def make(services: Services) -> APIRouter:
         """Push the changes to a new branch. Asked again, it answers the same; nothing is ever forced."""
         for name in (body.branch, body.base):
             if name is not None and not branch_is_valid(name):
-                raise ProblemError(422, "invalid-request", "body.branch: not a branch name that git allows")
+                raise ProblemError(422, "invalid-request", f"{name}: not a branch name that git allows")
         if not storable((body.title or "") + (body.body or "")):
             raise ProblemError(422, "invalid-request", "body.title: not valid Unicode")
         request = PromotionRequest(

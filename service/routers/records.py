@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from service.application.log_reading import BadCursorError
 from service.domain.keys import ApiKey, Scope
 from service.routers.access import caller
-from service.routers.dispatches import known_id
+from service.routers.dispatches import CURSOR, known_id
 from service.routers.errors import documented, threaded
 from service.services import Services
 
@@ -69,11 +69,11 @@ def make(services: Services) -> APIRouter:
     router = APIRouter(tags=["records"])
     admin = Depends(caller(services, Scope.ADMIN))
 
-    @router.get("/audit", response_model=Trail, responses=documented(401, 403, 422, 429, 503))
+    @router.get("/audit", response_model=Trail, responses=documented(401, 403, 404, 422, 429, 503))
     async def audit(
         key: Annotated[ApiKey, admin],
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
-        cursor: Annotated[str | None, Query(max_length=128)] = None,
+        cursor: Annotated[str | None, Query(max_length=128, pattern=CURSOR)] = None,
     ) -> JSONResponse:
         """Who called what, of this tenant. Entries appear within seconds."""
         page = await threaded(lambda: services.audit.store.page(key.tenant_id, _place(cursor), limit))

@@ -92,6 +92,9 @@ class FakeJobs:
         self._fault("accept:after")
         return None
 
+    def active_total(self) -> int:
+        return sum(self.active.values())
+
     def _put(self, job: Job) -> None:
         self.writes += 1
         self.jobs[job.tenant_id, job.dispatch_id] = job
@@ -138,8 +141,8 @@ class FakeJobs:
         heap, found = self._due[shard], []
         while heap and heap[0][0] <= now and len(found) < limit:
             at, tenant_id, dispatch_id = heapq.heappop(heap)
-            job = self.jobs[tenant_id, dispatch_id]
-            if job.deadline_at == at and (tenant_id, dispatch_id) not in found:
+            job = self.jobs.get((tenant_id, dispatch_id))
+            if job is not None and job.deadline_at == at and (tenant_id, dispatch_id) not in found:
                 found.append((tenant_id, dispatch_id))
         # What stays due stays in the index until its job is written.
         for tenant_id, dispatch_id in found:
@@ -247,6 +250,7 @@ class FakeTasks:
     tasks: dict[str, FakeTask] = field(default_factory=dict)
     by_token: dict[str, str] = field(default_factory=dict)
     by_mark: dict[str, str] = field(default_factory=dict)
+    made: list[FakeTask] = field(default_factory=list)  # since someone last emptied it
     calls: int = 0
 
     def run(self, spec: LaunchSpec) -> str:
@@ -259,6 +263,7 @@ class FakeTasks:
                 raise LaunchRefusedError("ClientException", refusal)
             known = f"arn:aws:ecs:us-east-1:1:task/c/{spec.client_token}"
             self.tasks[known] = FakeTask(known, spec, self.clock())
+            self.made.append(self.tasks[known])
             self.by_token[spec.client_token] = known
             self.by_mark[spec.started_by] = known
         self.fault("run:after")

@@ -94,7 +94,7 @@ class World:
         )
 
     def http(self) -> TestClient:
-        return TestClient(application(self.services), raise_server_exceptions=True)
+        return TestClient(application(self.services), raise_server_exceptions=False)
 
     def key(self, tenant: str = "acme", *scopes: str, **attributes: Any) -> str:
         """A key of a tenant, stored as an operator would store it."""

@@ -50,7 +50,7 @@ def test_an_idempotency_key_makes_one_dispatch_of_a_hundred_parallel_posts(
     assert len({answer.json()["dispatchId"] for answer in answers}) == 1
     assert len(http.get("/dispatch", headers={"X-API-Key": key}).json()["dispatches"]) == 1
     other = post(http, key, {**BODY, "task": "something else"}, **{"Idempotency-Key": "once"})
-    assert other.status_code == 422
+    assert other.status_code == 409
     assert other.json()["code"] == "idempotency-key-reused"
 
 
@@ -152,3 +152,31 @@ def test_the_guides_curl_needs_no_content_type(world: World, http: TestClient) -
         headers={"X-API-Key": world.key(), "Content-Type": "application/x-www-form-urlencoded"},
     )
     assert answer.status_code == 202
+
+
+def test_a_defect_is_a_problem_without_its_details(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr(world.services.dispatches.store, "page", broken)
+    answer = world.http().get("/dispatch", headers={"X-API-Key": world.key()})
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal-error"
+    assert "secret detail" not in answer.text
+    assert "Traceback" in caplog.text
+    assert "RuntimeError" in caplog.text
+
+
+def test_a_body_of_ten_megabytes_is_refused_unread(world: World, http: TestClient) -> None:
+    answer = http.post("/dispatch", content=b"x" * 10_000_000, headers={"X-API-Key": world.key()})
+    assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+
+
+@pytest.mark.parametrize("content", ["{", "", "[]", "null", '"x"', "\x00", '{"agent": NaN}', "[" * 100_000])
+def test_what_is_not_a_dispatch_is_never_a_server_error(world: World, http: TestClient, content: str) -> None:
+    headers = {"X-API-Key": world.key(), "Content-Type": "application/json"}
+    answer = http.post("/dispatch", content=content, headers=headers)
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
