@@ -16,7 +16,7 @@ from infra.deploy_state import State
 from infra.images import TARGETS, Build
 from infra.images_docker import Say
 from infra.operations.health import await_health
-from infra.operations.rollout import deployments, follow
+from infra.operations.rollout import RolloutError, deployments, follow
 from infra.rendering import ROOT, Declared
 from outpost.errors import OutpostError
 from runbooks.target import Target
@@ -99,7 +99,8 @@ def carry_out(planned: Plan, say: Say) -> Mapping[str, Any]:
     """Does what the plan says, in order, and gives the stack's outputs.
 
     Each step can be repeated: after a failure, mend the cause and deploy again. Raises `OutpostError`;
-    `RolloutError` and `UnhealthyError` mean that the stack is deployed but does not run this version.
+    `RolloutError` means that ECS did not get this version's tasks to run, `UnhealthyError` that they run and
+    do not answer well.
     """
     place = planned.place
     planned.state.make(place)
@@ -120,10 +121,17 @@ def verify(place: Place, outputs: Mapping[str, Any], tag: str, say: Say) -> None
     """Waits until the newest deployment's tasks run and the API answers as this version."""
     ecs = place.client("ecs")
     newest = deployments(ecs, place.target.names)[0]
+    if tag not in _tags(ecs, newest.task_definition):
+        raise RolloutError(f"ECS has rolled it back already: {newest.reason}".rstrip(": "), newest)
     say(f"waiting for {newest.revision}")
     follow(ecs, place.target.names, newest, say)
     answer = await_health(str(outputs["url"]), version=tag)
     say(f"healthy: version {answer['version']} at {outputs['url']}")
+
+
+def _tags(ecs: Any, task_definition: str) -> list[str]:
+    definition = ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+    return [container["image"].rpartition(":")[2] for container in definition["containerDefinitions"]]
 
 
 @contextlib.contextmanager

@@ -113,15 +113,14 @@ def push_images(
 def deploy(
     c: Context, stack: str = "", preview: bool = False, yes: bool = False, dirty: bool = False
 ) -> None:
-    """Bring this commit up on AWS, also on an empty account. Exits with 3 when it runs but is not healthy."""
+    """Bring this commit up on AWS, also on an empty account. Exits with 3 when it runs but is unhealthy."""
     from infra import deploy as deployment
     from infra.operations.health import UnhealthyError
-    from infra.operations.rollout import RolloutError
 
     with _reported("deploy"):
         try:
             outputs = deployment.run(stack, _say, preview_only=preview, yes=yes, dirty=dirty)
-        except (RolloutError, UnhealthyError) as error:
+        except UnhealthyError as error:
             raise Exit(f"deploy: {error}", code=Verdict.FAILING) from error
     print(json.dumps(outputs, indent=2, sort_keys=True))
 

@@ -17,6 +17,7 @@ from infra.deploy_state import KEY_ALIAS
 from infra.images import TARGETS
 from infra.operations import health
 from infra.operations.health import UnhealthyError
+from infra.operations.rollout import RolloutError
 from outpost.errors import OutpostError
 from tests.infra.stand_ins import StandIns
 
@@ -62,7 +63,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ecs.create_cluster(clusterName="outpost-dev")
         ecs.register_task_definition(
             family="outpost-control-plane",
-            containerDefinitions=[{"name": "control-plane", "image": "x", "memory": 128}],
+            containerDefinitions=[{"name": "control-plane", "image": f"x:{TAG}", "memory": 128}],
         )
         ecs.create_service(
             cluster="outpost-dev",
@@ -197,6 +198,15 @@ def test_another_version_is_not_a_success(stand_ins: StandIns, monkeypatch: pyte
     monkeypatch.setattr(health, "TIMEOUT", 0.0)
     _Health.answer = {"status": "healthy", "version": "an older one"}
     with pytest.raises(UnhealthyError, match="an older one"):
+        run()
+
+
+def test_what_ecs_rolled_back_at_once_is_a_failed_roll_out(
+    stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service is back on the older definition by the time that it is looked at."""
+    monkeypatch.setattr(images_source, "tag", lambda root, dirty=False: "fedcba987654")
+    with pytest.raises(RolloutError, match="rolled it back already"):
         run()
 
 
