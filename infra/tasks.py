@@ -125,4 +125,25 @@ def deploy(
     print(json.dumps(outputs, indent=2, sort_keys=True))
 
 
+@task(
+    iterable=["stack"],
+    help={
+        "stack": "stack to scan; may be repeated (default: dev and prod)",
+        "accepted": "also what is accepted",
+    },
+)
+def scan(c: Context, stack: list[str], accepted: bool = False) -> None:
+    """Check the stacks as declared against Checkov's AWS rules. Exits with 1 for what nobody accepted."""
+    from infra import scan as scanner
+
+    with _reported("scan"):
+        verdict = scanner.scan(stack or scanner.STACKS)
+    if accepted:
+        for finding, exception in verdict.accepted:
+            print(f"accepted: {finding.stack} {finding.check} {finding.resource}: {exception.reason}")
+    print(scanner.as_text(verdict))
+    if not verdict.clean:
+        raise Exit(code=1)
+
+
 images = Collection("images", build_images, push_images)
