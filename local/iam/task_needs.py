@@ -37,6 +37,9 @@ class EcsNeeds:
             for service in services:
                 name = str(service).rsplit("/", 1)[-1]
                 yield Need(action=action, resource=arn("ecs", f"service/{cluster}/{name}"), context=context)
+        elif call.operation == "DescribeClusters":
+            for name in parameters.get("clusters") or ["default"]:
+                yield Need(action=action, resource=arn("ecs", f"cluster/{str(name).rsplit('/', 1)[-1]}"))
         elif call.operation == "RegisterTaskDefinition":
             family = parameters.get("family", "")
             yield Need(
