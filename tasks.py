@@ -45,9 +45,14 @@ def test(c: Context, k: str = "", fast: bool = False) -> None:
 def docs(c: Context, check: bool = False) -> None:
     """Write what docs/ takes from the declarations: the guide, the settings, the architecture's diagram."""
     from infra import documents
+    from local import documents as local_documents
     from runbooks import guide
 
-    stale = [*guide.write(check=check), *documents.write(check=check)]
+    stale = [
+        *guide.write(check=check),
+        *documents.write(check=check),
+        *local_documents.write(check=check),
+    ]
     for path in stale:
         print(f"{'stale' if check else 'written'}: {path}")
     if check and stale:
