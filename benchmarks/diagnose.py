@@ -112,7 +112,9 @@ def main(rounds: int) -> int:
     """Print both medians and their ratio; 0 when the goal is reached."""
     with tempfile.TemporaryDirectory() as directory, LocalRegion.start(Path(directory)) as region:
         diagnosed(region)  # compiles what was never imported
-        hands, runs, report = [], [], {}
+        hands: list[float] = []
+        runs: list[float] = []
+        report: dict[str, object] = {}
         for number in range(1, rounds + 1):
             hands.append(by_hand(region))
             seconds, report = diagnosed(region)
