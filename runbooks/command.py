@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outpost.errors import OutpostError
 from runbooks.report import terminal
@@ -13,6 +14,9 @@ from runbooks.run import Progress, Report, diagnose
 from runbooks.target import Target
 from runbooks.waivers import PATH as WAIVERS
 from runbooks.waivers import load as load_waivers
+
+if TYPE_CHECKING:
+    from runbooks.aws import Connection
 
 Print = Callable[[str], None]
 FORMATS = ("terminal", "json", "junit", "sarif", "html")
@@ -37,6 +41,7 @@ class Options:
     bundle: str = ""
     replay: str = ""
     watch: bool = False
+    publish: bool = False
 
     def __post_init__(self) -> None:
         """Raise `OutpostError` (`invalid-option`) for flags that make no sense."""
@@ -44,8 +49,8 @@ class Options:
             raise _invalid(f"There is no format {self.format!r}.", f"One of {', '.join(FORMATS)}.")
         if (self.yes or self.plan) and not self.fix:
             raise _invalid("--yes and --plan go with --fix.", "Add --fix, or leave them out.")
-        if self.replay and ((self.fix and self.yes) or self.watch or self.local):
-            raise _invalid("A bundle cannot be mended or watched.", "Leave out --yes, --watch and --local.")
+        if self.replay and ((self.fix and self.yes) or self.watch or self.local or self.publish):
+            raise _invalid("A bundle cannot be mended, watched or published.", "Use --replay without them.")
 
 
 def _invalid(message: str, remedy: str) -> OutpostError:
@@ -88,6 +93,8 @@ def run(options: Options, *, out: Print, say: Print, colour: bool = False, annot
 
         save(report.look, report.target, Path(options.bundle))
         say(f"saved what was observed to {options.bundle}")
+    if options.publish:
+        _publish(report, connection, say)
     _tell(report, options, out=out, say=say, colour=colour)
     if annotate:
         from runbooks.report.annotations import render
@@ -95,6 +102,17 @@ def run(options: Options, *, out: Print, say: Print, colour: bool = False, annot
         for line in render(report):
             say(line)
     return report.exit_code
+
+
+def _publish(report: Report, connection: Connection, say: Print) -> None:
+    """A report that could not be published is still printed, and its exit code is the verdict's."""
+    from runbooks.looking import Absent, CouldNotLook
+    from runbooks.publishing import publish
+
+    try:
+        say(f"published to {publish(report, connection, report.target.names)}")
+    except (Absent, CouldNotLook) as error:
+        say(f"not published: {error}")
 
 
 def _replay(options: Options, *, out: Print, say: Print, colour: bool) -> int:

@@ -33,6 +33,7 @@ def _print(text: str) -> None:
         "local": "look at the local region, whatever the environment says",
         "bundle": "also save what was observed, redacted, to this file",
         "replay": "judge what such a file holds instead of looking",
+        "publish": "also write the report to the artifacts bucket, for GET /findings",
         "watch": "look again and again, and tell what changes, until interrupted",
     }
 )
@@ -52,6 +53,7 @@ def diagnose(
     bundle: str = "",
     replay: str = "",
     watch: bool = False,
+    publish: bool = False,
 ) -> None:
     """Find what is wrong, why, and what mends it. Exits with 0 healthy, 3 failing, 4 warning, 5 unknown."""
     from outpost.errors import OutpostError
@@ -74,6 +76,7 @@ def diagnose(
                 bundle=bundle,
                 replay=replay,
                 watch=watch,
+                publish=publish,
             ),
             out=_print,
             say=_say,

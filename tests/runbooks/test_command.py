@@ -1,0 +1,93 @@
+"""The command: data on stdout, talk on stderr, the verdict last, and flags that make sense."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outpost.errors import OutpostError
+from runbooks.bundle import save
+from runbooks.command import Options, run
+from runbooks.publishing import KEY, publish
+from runbooks.run import diagnose
+from tests.runbooks.world import FILES, NAMES, World, target
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [{"format": "yaml"}, {"yes": True}, {"plan": "abc"}, {"replay": "x", "watch": True}],
+)
+def test_flags_that_make_no_sense_are_refused(flags: dict[str, Any]) -> None:
+    with pytest.raises(OutpostError):
+        Options(**flags)
+
+
+def _saved(world: World, path: Path) -> str:
+    report = diagnose(target(), world)
+    assert report.look is not None
+    save(report.look, report.target, path)
+    return str(path)
+
+
+@pytest.mark.parametrize("format", ["terminal", "json", "junit", "sarif", "html"])
+def test_data_and_talk_are_apart(world: World, tmp_path: Path, format: str) -> None:
+    world.groups[FILES]["IpPermissions"] = []
+    data: list[str] = []
+    talk: list[str] = []
+    options = Options(replay=_saved(world, tmp_path / "b.gz"), format=format)
+    assert run(options, out=data.append, say=talk.append) == 3
+    assert talk[0].startswith("diagnose: stack dev in us-east-1")
+    last = data[-1] if format == "terminal" else talk[-1]
+    assert last.startswith("failing: efs-mount-failure/nfs-blocked")
+    if format != "terminal":
+        assert len(data) == 1
+
+
+def test_the_process_exits_with_the_verdict(world: World, tmp_path: Path) -> None:
+    path = _saved(world, tmp_path / "b.gz")
+    command = [sys.executable, "-m", "invoke", "diagnose", "--replay", path, "--format", "json"]
+    healthy = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert healthy.returncode == 0, healthy.stderr
+    assert json.loads(healthy.stdout)["verdict"] == "healthy"
+    assert healthy.stderr.splitlines()[-1].startswith("healthy: 59 causes checked")
+    usage = subprocess.run(
+        [*command, "--issue", "nope"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (usage.returncode, usage.stdout) == (2, "")
+
+
+def test_an_unreachable_region_is_5_and_one_clear_line() -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OUTPOST_"))
+    }
+    environment |= {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    }
+    command = [sys.executable, "-m", "invoke", "diagnose"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 5
+    assert done.stdout.startswith("unknown: nothing could be looked at")
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_report_is_published_with_its_time(world: World) -> None:
+    put: dict[str, Any] = {}
+
+    class Bucket:
+        def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+            assert operation == "s3:PutObject"
+            put.update(parameters)
+            return {}
+
+    where = publish(diagnose(target(), world), Bucket(), NAMES)
+    assert where == f"s3://{NAMES.artifacts_bucket}/{KEY}"
+    body = json.loads(put["Body"])
+    assert (body["verdict"], body["publishedAt"]) == ("healthy", "2026-01-14T12:00:00+00:00")
