@@ -90,7 +90,8 @@ def test_a_build_older_than_its_source(tmp_path: Path) -> None:
 def assistant(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A process of a name of its own, which runs a server with settings."""
     name = f"a{os.getpid()}"
-    program, server = tmp_path / name, tmp_path / "server"
+    program, server = tmp_path / name, tmp_path / "tools" / "server"
+    server.parent.mkdir()
     server.write_text("#!/bin/sh\nwhile :; do sleep 1; done\n")
     program.write_text(f"#!/bin/sh\nOUTPOST_API_URL=http://old OUTPOST_API_KEY={KEY} {server} &\nwait\n")
     for file in (program, server):
