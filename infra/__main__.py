@@ -15,24 +15,22 @@ from pulumi import ResourceOptions
 from infra import control_plane_policies as may
 from infra.account import Account
 from infra.agent_task import AgentTask, AgentTaskArgs
-from infra.alarms import Alarms, AlarmsArgs
 from infra.bucket import BucketArgs, PrivateBucket, log_writers
 from infra.cluster import Cluster, ClusterArgs
 from infra.control_plane import ControlPlane, ControlPlaneArgs
-from infra.dashboard import Dashboard, DashboardArgs
 from infra.deployer import Deployer, DeployerArgs
 from infra.endpoints import Endpoints, EndpointsArgs
 from infra.firewall import HTTP, HTTPS, Firewall, FirewallArgs
 from infra.flow_logs import FlowLogs, FlowLogsArgs
 from infra.key import EncryptionKey, EncryptionKeyArgs
 from infra.load_balancer import LoadBalancer, LoadBalancerArgs
+from infra.monitoring import Monitoring, MonitoringArgs
 from infra.network import Network, NetworkArgs
 from infra.queues import Queues, QueuesArgs
 from infra.registry import Registry, RegistryArgs
 from infra.settings import Settings
 from infra.table_scaling import Capacity
 from infra.tables import Tables, TablesArgs
-from infra.topic import AlarmTopic, AlarmTopicArgs
 from infra.vault import Vault, VaultArgs
 from infra.workspaces import Workspaces, WorkspacesArgs
 from outpost.agents import AGENTS
@@ -256,39 +254,25 @@ control_plane = ControlPlane(
     after=[load_balancer.listener],
 )
 
-topic = AlarmTopic(
-    "alarm-topic",
-    AlarmTopicArgs(names=names, account=account, key_arn=key.arn, email=settings.alarm_email),
-    opts,
-)
-alarms = Alarms(
-    "alarms",
-    AlarmsArgs(
+Monitoring(
+    "monitoring",
+    MonitoringArgs(
         names=names,
+        account=account,
+        key_arn=key.arn,
+        email=settings.alarm_email,
         declared=declared(),
-        places={
-            "cluster": names.cluster,
-            "service": SERVICE,
-            "load_balancer": load_balancer.arn_suffix,
-            "target_group": load_balancer.target_group_arn_suffix,
-            "jobs_table": names.jobs_table,
-            "artifacts_bucket": names.artifacts_bucket,
-            "launch_queue": names.launch_queue,
-            "launch_dead_letter_queue": names.launch_dead_letter_queue,
-            "events_queue": names.events_queue,
-            "events_dead_letter_queue": names.events_dead_letter_queue,
-            "file_system": workspaces.file_system_id,
-        },
+        load_balancer=load_balancer.arn_suffix,
+        target_group=load_balancer.target_group_arn_suffix,
+        file_system_id=workspaces.file_system_id,
+        cluster_arn=cluster.arn,
         log_groups={
             CONTROL_PLANE_LOG_GROUP: control_plane.log_group.name,
             **{log_group(agent): task.log_group.name for agent, task in agents.items()},
         },
-        cluster_arn=cluster.arn,
-        topic_arn=topic.arn,
     ),
     opts,
 )
-Dashboard("dashboard", DashboardArgs(names=names, region=settings.region, alarms=alarms.arns), opts)
 
 pulumi.export("url", load_balancer.url)
 pulumi.export("cluster", cluster.cluster_name)
