@@ -98,6 +98,7 @@ class Git:
                 "--quiet",
                 "--single-branch",
                 "--no-tags",
+                "--template=",  # no sample hooks
                 *chosen,
                 *options,
                 "--",

@@ -105,7 +105,7 @@ def prepared(
     with contextlib.ExitStack() as held:
         if assignment.repository is None:
             repository = directories.repository
-            git.output(repository, "init", "--quiet")
+            git.output(repository, "init", "--quiet", "--template=")
             say("no repository: working in an empty directory")
         else:
             url = address(assignment.repository, local_region=settings.local_region)
