@@ -17,10 +17,9 @@ that the program declares is passed on; an argument or a type that the engine do
 deployment with its name. What boto3 describes afterwards equals what was declared, but for the tables below
 (`tests/local/engine/test_stacks.py` goes over all resources of all variants of the stack).
 
-On a region that runs, `python -m local.engine up --setting KEY=VALUE` changes the stack in place, replaces
-what cannot be changed and deletes what is no longer declared, as `pulumi up` would; `python -m local.engine
-destroy` deletes all of it, last created first (both with the environment of `./inv local.env`,
-`AWS_ENDPOINT_URL` and `OUTPOST_STATE_DIR`). The state is `stack.json` in the region's directory.
+On a region that runs, `./inv local.deploy --setting KEY=VALUE` changes the stack in place, replaces what
+cannot be changed and deletes what is no longer declared, as `pulumi up` would; `./inv local.destroy` deletes
+all of it, last created first. The state is `stack.json` in the region's directory.
 
 ## Identity and access
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from invoke import Collection, Context, Exit, task
 
+from local.engine_tasks import deploy, destroy
+
 if TYPE_CHECKING:
     from local.state import Paths, RegionInfo
 
@@ -127,4 +129,4 @@ def _running() -> "tuple[Paths, RegionInfo]":
     raise Exit("No local region is up. Start one with ./inv local.up.", code=1)
 
 
-namespace = Collection(up, env, down, status, fault)
+namespace = Collection(up, env, down, status, fault, deploy, destroy)

@@ -40,6 +40,8 @@ def main(arguments: list[str]) -> int:
         return 1
     session = boto3.Session(region_name=os.environ.get("AWS_REGION", REGION))
     path = Path(os.environ.get("OUTPOST_STATE_DIR", ".outpost")) / STATE_FILE
+    if wrong := [setting for setting in given.setting if "=" not in setting]:
+        parser.error(f"a setting is KEY=VALUE: {wrong[0]}")
     settings: dict[str, object] = dict(setting.split("=", 1) for setting in given.setting)
     try:
         if given.action == "up":

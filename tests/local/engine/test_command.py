@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.engine.project import ROOT
+from local.engine_tasks import engine_environment
 from local.testing import LocalRegion
 from outpost.names import SERVICE, Names
 
@@ -18,12 +19,7 @@ NAMES = Names("dev")
 
 
 def engine(region: LocalRegion, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        **region.environment,
-        "AWS_ENDPOINT_URL": region.aws_url,
-        "PYTHONPATH": str(ROOT),
-    }
+    environment = engine_environment(region.paths, region.info)
     command = [sys.executable, "-m", "local.engine", *arguments]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
