@@ -3,12 +3,14 @@
 import os
 import sys
 
+from botocore.exceptions import BotoCoreError
+
 from outpost.errors import OutpostError
 from service import log
 from service.app import application, build
 from service.loops import Loops
 from service.server import Server
-from service.settings import from_environment
+from service.settings import RUNBOOK, from_environment
 
 
 def main() -> int:
@@ -19,7 +21,11 @@ def main() -> int:
         print(f"outpost control plane: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
         return 1
     log.configure(settings.log_level)
-    services = build(settings)
+    try:
+        services = build(settings)
+    except BotoCoreError as error:
+        print(f"outpost control plane: no AWS credentials: {error} (runbook {RUNBOOK}).", file=sys.stderr)  # noqa: T201
+        return 1
     server = Server(application(services, Loops(services)), settings, services.stopping)
     log.info("control plane starts", event="start", stack=settings.stack, port=settings.port)
     server.run()

@@ -34,6 +34,7 @@ from service.aws.queues import SqsQueue
 from service.aws.slots import DynamoSlots
 from service.aws.stores import CloudWatchLogs, S3Artifacts, SecretsManager
 from service.aws.tasks import EcsTasks, evidence_of
+from service.aws.wire import WiredDynamoDB, WiredSqs
 from service.domain.ports import Clock
 from service.domain.rates import RequestRates
 from service.domain.tokens import WorkerTokens
@@ -49,10 +50,13 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
     """Wire the use cases to AWS."""
     clients = clients or Clients(settings.region)
     dynamodb, sqs = clients.dynamodb(), clients.sqs()
-    jobs = DynamoJobs(dynamodb, settings.jobs_table)
+    credentials = clients.credentials()
+    wired: Any = WiredDynamoDB(dynamodb, credentials)
+    launching: Any = WiredSqs(sqs, credentials)
+    jobs = DynamoJobs(wired, settings.jobs_table)
     key_store = DynamoKeys(dynamodb, settings.api_keys_table)
-    coordination = DynamoCoordination(dynamodb, settings.jobs_table)
-    launch_queue = SqsQueue(sqs, settings.launch_queue_url)
+    coordination = DynamoCoordination(wired, settings.jobs_table)
+    launch_queue = SqsQueue(launching, settings.launch_queue_url)
     tasks = EcsTasks(clients.ecs(), settings.cluster, settings.worker_subnets, settings.worker_security_group)
     artifacts = S3Artifacts(clients.s3(), settings.artifacts_bucket)
     cloudwatch = CloudWatchLogs(clients.logs())

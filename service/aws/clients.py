@@ -4,6 +4,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
 if TYPE_CHECKING:
@@ -44,6 +46,13 @@ class Clients:
             endpoint_url=self._endpoint,
             config=Config(**{**settings, **config}),
         )
+
+    def credentials(self) -> Credentials:
+        """The task role's, renewed by botocore before they expire. Raises `NoCredentialsError`."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found
 
     def dynamodb(self) -> "DynamoDBClient":
         return self._make("dynamodb")  # type: ignore[no-any-return]
