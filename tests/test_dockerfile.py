@@ -1,5 +1,6 @@
 """The images' recipe: pinned, locked, not root, and without the rehearsal."""
 
+import ast
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,32 @@ def test_the_workers_image_needs_no_packages() -> None:
         check=True,
     ).stdout.split()
     assert "worker.attempt" in loaded  # without site-packages: nothing but the standard library is there
+
+
+def _imported(part: str) -> set[str]:
+    """Top-level modules that a part imports when it runs; not what only the type checker sees."""
+    found: set[str] = set()
+    for path in (ROOT / part).rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for block in [node for node in ast.walk(tree) if isinstance(node, ast.If)]:
+            if ast.unparse(block.test) == "TYPE_CHECKING":
+                block.body = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    return found
+
+
+def test_the_control_planes_lock_has_what_it_imports() -> None:
+    lock = (ROOT / "images" / "service.lock").read_text()
+    locked = {name.lower() for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)}
+    owners = packages_distributions()
+    foreign = (_imported("service") | _imported("outpost")) - set(sys.stdlib_module_names)
+    missing = {
+        module
+        for module in foreign - {"service", "outpost"}
+        if not {owner.lower().replace("_", "-") for owner in owners.get(module, [])} & locked
+    }
+    assert missing == set()
