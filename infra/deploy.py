@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra import images_docker, images_source
+from infra import deploy_linked_roles, images_docker, images_source
 from infra.asking import agreed
 from infra.deploy_place import Place, look, require_pulumi
 from infra.deploy_stack import PulumiStack
@@ -40,7 +40,7 @@ class Plan:
 
     def calls(self) -> list[str]:
         """For people, in order."""
-        found = self.state.calls(self.place)
+        found = [*deploy_linked_roles.calls(), *self.state.calls(self.place)]
         if self.repositories:
             found.append(
                 f"pulumi up, only the image repositories and what they need ({len(self.repositories)})"
@@ -103,6 +103,7 @@ def carry_out(planned: Plan, say: Say) -> Mapping[str, Any]:
     do not answer well.
     """
     place = planned.place
+    deploy_linked_roles.make(place)
     planned.state.make(place)
     stack = PulumiStack(place, planned.state, planned.tag, say)
     if planned.repositories:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from moto import mock_aws
 
-from infra import deploy, images_source
+from infra import deploy, deploy_linked_roles, images_source
 from infra.deploy_state import KEY_ALIAS
 from infra.images import TARGETS
 from infra.operations import health
@@ -131,6 +131,13 @@ def test_the_state_is_kept_in_a_private_bucket_of_the_account(stand_ins: StandIn
     init = next(call for call in stand_ins.calls("pulumi") if call.arguments[:2] == ["stack", "init"])
     assert init.details["backend"] == f"s3://{BUCKET}?region=us-east-1"
     assert init.value("--secrets-provider") == f"awskms://{KEY_ALIAS}?region=us-east-1"
+
+
+def test_a_new_account_gets_the_roles_that_services_want_to_find(stand_ins: StandIns) -> None:
+    run()
+    paths = {role["Path"] for role in boto3.client("iam", "us-east-1").list_roles()["Roles"]}
+    assert {f"/aws-service-role/{service}/" for service in deploy_linked_roles.SERVICES} <= paths
+    run()  # they have been taken, and that is no failure
 
 
 def test_a_backend_of_ones_own_is_used_and_nothing_is_made(
