@@ -94,6 +94,7 @@ class Reconciler:
             self._pending.pop()
         for old in reversed(list(self._before.values())):
             self._delete(old)
+            self.changes.deleted.append(old.urn)
             del self._before[old.urn]
 
     def record(self, state: StackState) -> None:
@@ -186,7 +187,6 @@ class Reconciler:
                 f"{old.type} {old.name} is protected.",
                 remedy="Set protect to false, deploy, and try again.",
             )
-        self.changes.deleted.append(old.urn)
         if not old.custom or old.retain or old.type.startswith(PROVIDER):
             return
         delete = kind_of(old.type).delete

@@ -33,7 +33,7 @@ def test_a_task_definition_gets_a_new_revision_and_the_old_one_ends(project: Sma
     first = project.deploy(TASK.format(image="one"))
     second = project.deploy(TASK.format(image="two"))
     assert second.exports["revision"] == first.exports["revision"] + 1
-    assert names(second.changes.replaced) == ["task"]
+    assert (names(second.changes.replaced), second.changes.deleted) == (["task"], [])
     ecs = project.region.client("ecs")
     listed = ecs.list_task_definitions(familyPrefix="changes-task")["taskDefinitionArns"]
     assert listed == [only(second, "aws:ecs/taskDefinition:TaskDefinition").outputs["arn"]]
