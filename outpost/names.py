@@ -16,6 +16,7 @@ WORKER_CONTAINER = "worker"
 CONTROL_PLANE_PORT = 8080
 TASK_ROLE = "outpost-ecs-task-role"
 TASK_ROLE_POLICY = "s3-access"
+PUBLIC_URL = "PUBLIC_URL"  # in the control plane's environment: where clients find the API
 GITHUB_SECRET = "outpost/github"  # noqa: S105 - the name of a secret, not a secret
 WORKER_TOKEN_SECRET = "outpost/control-plane/worker-token-key"  # noqa: S105 - a name
 VCPU_QUOTA_CODE = "L-3032A538"

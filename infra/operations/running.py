@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.asking import agreed
 from infra.operations.health import address
 from outpost.errors import OutpostError
-from outpost.names import Names
+from outpost.names import CONTROL_PLANE_FAMILY, PUBLIC_URL, Names
 from runbooks.aws import Connection
 from runbooks.target import Target
 
@@ -50,8 +50,19 @@ class Running:
         return self.connection.client(service)
 
     def api_url(self) -> str:
-        """OUTPOST_API_URL, else the load balancer's address."""
-        return self.target.api_url or address(self.client("elbv2"), self.names)
+        """OUTPOST_API_URL, else the stack's domain if it has one, else the load balancer's address."""
+        return self.target.api_url or self._domain() or address(self.client("elbv2"), self.names)
+
+    def _domain(self) -> str:
+        """https://DOMAIN as the control plane was told; empty without a domain, or before a deployment."""
+        ecs = self.client("ecs")
+        try:
+            found = ecs.describe_task_definition(taskDefinition=CONTROL_PLANE_FAMILY)["taskDefinition"]
+        except ecs.exceptions.ClientException:
+            return ""
+        variables = found["containerDefinitions"][0].get("environment", [])
+        url = {entry["name"]: str(entry["value"]) for entry in variables}.get(PUBLIC_URL, "")
+        return url if url.startswith("https://") else ""
 
     def approved(self, calls: Sequence[str], *, yes: bool, dry_run: bool) -> bool:
         """Says what will be called and asks. False for a dry run; raises `OutpostError` (`declined`)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from runbooks.looking import Absent, Answer, Look
+from outpost.names import PUBLIC_URL
+from runbooks.looking import Absent, Answer, CouldNotLook, Look
 from runbooks.observations.containers import Containers
 from runbooks.target import Target
 
@@ -53,9 +54,18 @@ class Balancer:
         return [t for t in self.health() if t.get("TargetHealth", {}).get("State") == "unhealthy"]
 
     def url(self) -> str:
-        """Where the API is: as the environment says, or else the load balancer's own name."""
+        """Where the API is: as the environment says, or the stack's domain, or the load balancer's own name.
+
+        With a domain, HTTP redirects to it, and the load balancer's name does not fit its certificate.
+        """
         if self._target.api_url:
             return self._target.api_url
+        try:
+            declared = self._containers.definition().environment.get(PUBLIC_URL, "")
+        except (Absent, CouldNotLook):
+            declared = ""
+        if declared.startswith("https://"):
+            return declared
         balancer = self.load_balancer()
         return f"http://{balancer['DNSName']}"
 

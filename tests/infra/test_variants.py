@@ -23,6 +23,19 @@ def test_with_a_certificate_http_only_redirects() -> None:
     assert "TLS13" in https["sslPolicy"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        (HTTPS, "https://api.example.com"),
+        ({}, "http://outpost-control-plane-dev.us-east-1.elb.amazonaws.com"),
+    ],
+)
+def test_the_control_plane_is_told_where_clients_find_it(settings: dict[str, Any], url: str) -> None:
+    definition = Program("dev", **settings).of("ecs/taskDefinition:TaskDefinition")["outpost-control-plane"]
+    (container,) = definition.document("containerDefinitions")
+    assert {"name": "PUBLIC_URL", "value": url} in container["environment"]
+
+
 def test_a_hosted_zone_points_the_domain_at_the_load_balancer() -> None:
     (record,) = Program("dev", **HTTPS).of("route53/record:Record").values()
     assert record.inputs["name"] == "api.example.com"
