@@ -29,7 +29,7 @@ def require_docker() -> None:
         done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines() or ["no answer"]
-            raise OutpostError(code, f"docker {' '.join(arguments)}: {said[-1]}", remedy=remedy)
+            raise OutpostError(code, f"docker {' '.join(arguments)}: {said[0]}", remedy=remedy)
 
 
 def build(what: Build, say: Say, *, registry: str = "", dry_run: bool = False) -> None:

@@ -106,9 +106,9 @@ def follow(
             )
         if seen.state == "FAILED":
             raise RolloutError(seen.reason or "ECS gave the deployment up.", seen)
-        if seen != deployment:
+        if seen.progress() != deployment.progress():
             say(seen.progress())
-            deployment = seen
+        deployment = seen
         if seen.state == "COMPLETED" or (not seen.state and len(found) == 1 and seen.running >= seen.desired):
             return seen
         if time.monotonic() > until:

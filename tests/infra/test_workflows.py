@@ -1,7 +1,6 @@
 """The workflows: pinned, least privileged, without stored keys, and calling tasks that exist."""
 
 import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-import tasks
+from tests.infra.commands import unknown
 
 FOLDER = Path(__file__).parents[2] / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
@@ -86,17 +85,19 @@ def test_expressions_stay_out_of_scripts(workflow: dict[str, Any]) -> None:
 
 
 def test_every_task_that_is_called_exists_with_its_options(workflow: dict[str, Any]) -> None:
-    for step in steps(workflow):
-        for command in re.findall(r"\./inv ([^|>&\n}]*)", step.get("run", "")):
-            name, *given = shlex.split(command)
-            options = {
-                flag
-                for flag in tasks.namespace.task_with_config(name)[0].get_arguments()
-                for flag in flag.names
-            }
-            for flag in given:
-                if flag.startswith("--"):
-                    assert flag.removeprefix("--").replace("-", "_") in options, (name, flag)
+    assert [problem for step in steps(workflow) for problem in unknown(step.get("run", ""))] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/deployment.md"])
+def test_every_command_that_is_documented_exists_with_its_options(name: str) -> None:
+    text = (FOLDER.parents[1] / name).read_text()
+    assert "./inv" in text
+    assert unknown(text) == []
+
+
+def test_a_command_that_does_not_exist_is_found() -> None:
+    assert unknown("run `./inv destroy --all`") == ["destroy --all: there is no task destroy"]
+    assert unknown("./inv cost --free | head") == ["cost --free: cost has no --free"]
 
 
 def test_a_deployment_waits_for_the_checks_and_for_the_environment() -> None:
