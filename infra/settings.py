@@ -276,5 +276,5 @@ def _invalid(key: str, value: str, allowed: str) -> OutpostError:
     return OutpostError(
         "invalid-setting",
         f"{NAMESPACE}:{key} is {value!r}.",
-        remedy=f"Allowed: {allowed}. Set it with `pulumi config set {NAMESPACE}:{key} VALUE`.",
+        remedy=f"Allowed: {allowed}. Correct it in the stack's file, Pulumi.STACK.yaml.",
     )
