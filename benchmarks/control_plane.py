@@ -87,7 +87,7 @@ class Server:
         return self.process.memory_info().rss / 1e6
 
 
-def _environment(world: World, port: int) -> dict[str, str]:
+def process_environment(world: World, port: int) -> dict[str, str]:
     settings = world.settings
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OUTPOST_"))},
@@ -139,7 +139,7 @@ def control_plane(world: World) -> Iterator[Server]:
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "service"],
-        env=_environment(world, port),
+        env=process_environment(world, port),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )

@@ -28,8 +28,7 @@ def main() -> int:
         return 1
     server = Server(application(services, Loops(services)), settings, services.stopping)
     log.info("control plane starts", event="start", stack=settings.stack, port=settings.port)
-    server.run()
-    log.info("control plane stopped", event="stop")
+    server.run()  # ends by the signal that stopped it, as 143, once everything is handed back
     return 0 if server.started else 1
 
 

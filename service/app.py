@@ -41,7 +41,18 @@ from service.domain.tokens import WorkerTokens
 from service.github import GitHub
 from service.loops import Loops
 from service.middleware import Around
-from service.routers import dispatches, errors, fleet, keys, outputs, pool, promotion, records, workers
+from service.routers import (
+    dispatches,
+    errors,
+    findings,
+    fleet,
+    keys,
+    outputs,
+    pool,
+    promotion,
+    records,
+    workers,
+)
 from service.services import Services
 from service.settings import Settings
 
@@ -163,7 +174,7 @@ def application(services: Services, loops: Loops | None = None) -> Around:
         docs_url=None,
     )
     errors.install(app)
-    for routes in (fleet, dispatches, outputs, promotion, records, keys, workers, pool):
+    for routes in (fleet, findings, dispatches, outputs, promotion, records, keys, workers, pool):
         app.include_router(routes.make(services))
     make_schema = app.openapi
 

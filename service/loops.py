@@ -64,6 +64,7 @@ class Loops:
                 last()
             except UnavailableError as error:
                 log.warning("not everything was handed back", event="stop-incomplete", error=str(error))
+        log.info("control plane stopped", event="stop")
 
     def _pull(self) -> None:
         if self._services.launcher.pull(LONG_POLL) == 0:

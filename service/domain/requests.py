@@ -18,7 +18,8 @@ _HTTPS = r"https://[A-Za-z0-9.-]+(?::\d{1,5})?/[A-Za-z0-9._~/-]+"
 _NAME = r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+"
 _PATH = r"(?:file://)?/[!-~]{1,1000}"  # in the local region only
 REPOSITORY = rf"^(?:{_HTTPS}|{_NAME}|{_PATH})$"
-WEBHOOK = r"^https?://[A-Za-z0-9.-]+(?::[1-9]\d{0,3})?(?:/[!-~]*)?$"  # http in the local region only
+# http in the local region only; ports up to 64999.
+WEBHOOK = r"^https?://[A-Za-z0-9.-]+(?::(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}))?(?:/[!-~]*)?$"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from tests.service.harness import World
 NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 BODIES = {"/promote": {"dispatchId": "ID"}, "/keys/{key_id}": {"name": "x"}}
 # Routes that name nothing of a tenant: what they show is the caller's own.
-OWN = {"/health", "/fleet", "/dispatch", "/keys", "/audit", "/webhooks/secret", "/workspaces"}
+OWN = {"/health", "/fleet", "/dispatch", "/keys", "/audit", "/webhooks/secret", "/findings"}
 
 
 def routes(http: TestClient) -> Iterator[tuple[str, str]]:

@@ -133,3 +133,29 @@ def test_every_call_is_in_the_tenants_trail_and_in_no_others(world: World, http:
     ]
     theirs = http.get("/audit", headers=other).json()["entries"]
     assert [(each["action"], each["status"]) for each in theirs] == [("GET /dispatch/{dispatch_id}", 404)]
+
+
+def test_findings_are_what_was_published_without_the_evidence(world: World, http: TestClient) -> None:
+    key = {"X-API-Key": world.key()}
+    assert http.get("/findings", headers=key).json()["code"] == "no-findings"
+    finding = {
+        "issue": "efs-mount-failure",
+        "cause": "nfs-blocked",
+        "verdict": "FAIL",
+        "rank": 1,
+        "title": "t",
+        "solution": "s",
+        "explains": [],
+        "summary": "names a dispatch",
+        "evidence": [{"saw": "x"}],
+    }
+    report = {"schemaVersion": 1, "stack": "dev", "verdict": "failing", "checked": 59, "publishedAt": "now"}
+    world.boto("s3").put_object(
+        Bucket=world.settings.artifacts_bucket,
+        Key="findings/latest.json",
+        Body=json.dumps(report | {"findings": [finding]}),
+    )
+    shown = http.get("/findings", headers=key).json()
+    assert shown["verdict"] == "failing"
+    assert shown["findings"][0]["cause"] == "nfs-blocked"
+    assert not {"summary", "evidence"} & set(shown["findings"][0])
