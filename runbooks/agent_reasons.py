@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from outpost.dispatch import Status
 from outpost.failure import Failure, TaskEnd, classify, no_changes
-from runbooks.model import Evidence, Judgement, fail, ok, warn
+from outpost.names import log_group
+from runbooks.model import Evidence, Judgement, fail, ok, supporting, warn
 from runbooks.observations import Region
 from runbooks.observations.dispatches import Job
 
@@ -45,20 +46,51 @@ def unchanged(region: Region, cause: str) -> list[tuple[Job, str]]:
 
 
 def judgement(
-    jobs: list[tuple[Job, str]], nothing: str, *, inferred: str = "", also: tuple[Evidence, ...] = ()
+    region: Region,
+    jobs: list[tuple[Job, str]],
+    nothing: str,
+    *,
+    inferred: str = "",
+    also: tuple[Evidence, ...] = (),
 ) -> Judgement:
     """A failure with the jobs as evidence; a warning that says what speaks against it when `inferred`."""
     if not jobs:
         return ok(nothing)
-    evidence = [
-        Evidence("dynamodb:Query", f"dispatch {job.id}", f"{job.agent} {job.status}: {words}", "a change")
-        for job, words in jobs[:SHOWN]
-    ]
+    evidence = [_evidence(job, words) for job, words in jobs[:SHOWN]]
     job, words = jobs[0]
+    evidence += supporting(lambda: _said(region, job, words))
     summary = f"{len(jobs)} dispatch(es), last {job.id}: {words}"
     if inferred:
         return warn(f"{summary} ({inferred})", *evidence, *also, direct=False)
     return fail(summary, *evidence, *also)
+
+
+def _evidence(job: Job, words: str) -> Evidence:
+    """How a dispatch ended, and what it had asked for."""
+    asked = [f"{name} {job.raw[name]}" for name in ("model", "repository", "branch") if job.raw.get(name)]
+    saw = f"{job.agent} {job.status}: {words}" + (f" (asked for {', '.join(asked)})" if asked else "")
+    return Evidence(
+        "dynamodb:Query",
+        f"dispatch {job.id} of {job.tenant}",
+        saw,
+        "a change" if job.status == Status.COMPLETED else "COMPLETED",
+    )
+
+
+def _said(region: Region, job: Job, words: str) -> list[Evidence]:
+    """The line of the worker's log that shows the cause, in the agent's or git's own words."""
+    if job.agent is None or not job.task_id:
+        return []
+    if job.status == Status.COMPLETED:
+        line = no_changes(_tail(region, job)).evidence
+    else:
+        failure = classify(_end(region, job))
+        line = failure.evidence if failure else ""
+    if not line or line == words:
+        return []
+    return [
+        Evidence("logs:FilterLogEvents", f"{log_group(job.agent)}, task {job.task_id}", line, "no such line")
+    ]
 
 
 def _tail(region: Region, job: Job) -> list[str]:

@@ -66,7 +66,7 @@ def _issue(runbook: Runbook) -> str:
 
 def _cause(cause: Cause) -> str:
     mended = "`--fix --yes`" if cause.remedy else "a person"
-    return f"| `{cause.code}` | {cause.guide} | {cause.title} | {cause.solution} | {mended} |"
+    return f"| `{cause.code}` | {cause.guide} | {cause.title} | {cause.advice} | {mended} |"
 
 
 def _alarm(runbook: Runbook) -> str:

@@ -104,15 +104,16 @@ Remedy = Callable[["Region"], "Plan | None"]
 class Cause:
     """One row of the guide's table of causes.
 
-    `guide` and `solution` are the guide's wording. `explains` names causes (of any issue) that follow from
-    this one: when both are found, they are folded under it. `remedy` plans the calls that mend it, or is
-    None where only a person can.
+    `guide` and `solution` are the guide's wording; `steps` says how a person carries it out.
+    `explains` names causes (of any issue) that follow from this one: when both are found, they are folded
+    under it. `remedy` plans the calls that mend it, or is None where only a person can.
     """
 
     issue: str
     code: str
     guide: str
     solution: str
+    steps: str
     title: str
     severity: Severity
     check: Check = field(repr=False)
@@ -122,6 +123,11 @@ class Cause:
     @property
     def key(self) -> str:
         return f"{self.issue}/{self.code}"
+
+    @property
+    def advice(self) -> str:
+        """The guide's solution, and what a person does to carry it out."""
+        return f"{self.solution} {self.steps}".strip()
 
 
 @dataclass(kw_only=True)
@@ -142,6 +148,7 @@ class Runbook:
         *,
         guide: str,
         solution: str,
+        steps: str = "",
         explains: tuple[str, ...] = (),
         severity: Severity | None = None,
         remedy: Remedy | None = None,
@@ -156,6 +163,7 @@ class Runbook:
                     code=code,
                     guide=guide,
                     solution=solution,
+                    steps=steps,
                     title=title,
                     severity=self.severity if severity is None else severity,
                     check=check,

@@ -81,6 +81,7 @@ def _wire(region: Region) -> Plan | None:
     "api-key-missing",
     guide="Missing secret (`ANTHROPIC_API_KEY not set`)",
     solution="Populate Secrets Manager.",
+    steps="Give it a value: ./inv secrets.set --name AGENT (the evidence names the secret).",
     remedy=_wire,
 )
 def api_key_missing(region: Region) -> Judgement:
@@ -118,23 +119,30 @@ def api_key_missing(region: Region) -> Judgement:
     "model-not-found",
     guide="Invalid model ID (`Model not found`)",
     solution="Check model ID spelling.",
+    steps=(
+        "Dispatch again with a model that the provider lists, or leave `model` out for the agent's default."
+    ),
     severity=Severity.CALLER,
 )
 def model_not_found(region: Region) -> Judgement:
     """The provider does not know the model that the dispatch asked for."""
-    return judgement(unresolved(region, ISSUE, "model-not-found"), "no dispatch failed for its model")
+    return judgement(region, unresolved(region, ISSUE, "model-not-found"), "no dispatch failed for its model")
 
 
 @RUNBOOK.cause(
     "repository-not-found",
     guide="Bad repo URL (`Repository not found`)",
     solution="Verify GitHub URL and token.",
+    steps=(
+        "Open the URL as the token's owner; then correct `repository`, or give a token that can "
+        "read it: ./inv secrets.set --name github."
+    ),
     severity=Severity.CALLER,
 )
 def repository_not_found(region: Region) -> Judgement:
     """The repository does not exist, or the token cannot see it."""
     return judgement(
-        unresolved(region, ISSUE, "repository-not-found"), "no dispatch failed for its repository"
+        region, unresolved(region, ISSUE, "repository-not-found"), "no dispatch failed for its repository"
     )
 
 
@@ -146,5 +154,5 @@ def repository_not_found(region: Region) -> Judgement:
 def permission_denied(region: Region) -> Judgement:
     """Git refuses the workspace, because its files belong to another user."""
     return judgement(
-        unresolved(region, ISSUE, "permission-denied"), "no dispatch failed for its files' owner"
+        region, unresolved(region, ISSUE, "permission-denied"), "no dispatch failed for its files' owner"
     )

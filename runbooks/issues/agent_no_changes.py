@@ -28,43 +28,52 @@ _WORDS = "inferred from the agent's words"
     "task-misunderstood",
     guide="Task misunderstood",
     solution="Clarify task description.",
+    steps="Answer what it asked (the evidence quotes it) in the task, and dispatch again.",
 )
 def task_misunderstood(region: Region) -> Judgement:
     """The agent asked back or declined, and changed nothing."""
     jobs = unchanged(region, "task-misunderstood")
-    return judgement(jobs, "no agent asked back instead of working", inferred=_WORDS)
+    return judgement(region, jobs, "no agent asked back instead of working", inferred=_WORDS)
 
 
 @RUNBOOK.cause(
     "wrong-branch",
     guide="Wrong branch",
     solution="Specify correct branch.",
+    steps="Dispatch again with `branch`; git ls-remote --heads URL lists them.",
 )
 def wrong_branch(region: Region) -> Judgement:
     """The branch does not exist, or lacks what the task names."""
     refused = unresolved(region, ISSUE, "wrong-branch")
     if refused:
-        return judgement(refused, "")
-    return judgement(unchanged(region, "wrong-branch"), "no dispatch was on a wrong branch", inferred=_WORDS)
+        return judgement(region, refused, "")
+    return judgement(
+        region, unchanged(region, "wrong-branch"), "no dispatch was on a wrong branch", inferred=_WORDS
+    )
 
 
 @RUNBOOK.cause(
     "file-not-found",
     guide="File not found",
     solution="Verify file paths in task.",
+    steps="Correct the paths in the task, or name the branch that has them.",
 )
 def file_not_found(region: Region) -> Judgement:
     """Paths that the task names do not exist."""
     jobs = unchanged(region, "file-not-found")
-    return judgement(jobs, "no agent missed a file that its task names", inferred=_WORDS)
+    return judgement(region, jobs, "no agent missed a file that its task names", inferred=_WORDS)
 
 
 @RUNBOOK.cause(
     "read-only-mode",
     guide="Read-only mode",
     solution="Check agent configuration.",
+    steps=(
+        "Deploy the agent's image anew if its configuration was changed: ./inv images.build, ./inv "
+        "images.push, ./inv deploy."
+    ),
 )
 def read_only_mode(region: Region) -> Judgement:
     """The agent could not write to the workspace."""
     jobs = unchanged(region, "read-only-mode")
-    return judgement(jobs, "no agent was kept from writing", inferred=_WORDS)
+    return judgement(region, jobs, "no agent was kept from writing", inferred=_WORDS)

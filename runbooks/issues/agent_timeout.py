@@ -28,10 +28,12 @@ ISSUE = RUNBOOK.issue
     "task-too-complex",
     guide="Task too complex",
     solution="Break into smaller tasks.",
+    steps="Dispatch its parts one by one, or raise `timeoutSeconds` (86400 at most).",
 )
 def task_too_complex(region: Region) -> Judgement:
     """The agent was still making progress at its deadline."""
     return judgement(
+        region,
         unresolved(region, ISSUE, "task-too-complex"),
         "no dispatch ran out of time while it made progress",
         inferred="inferred: different steps up to the deadline, no error; the agent may as well be slow",
@@ -42,34 +44,43 @@ def task_too_complex(region: Region) -> Judgement:
     "model-rate-limited",
     guide="Model rate limiting",
     solution="Add retry logic, use different agent.",
+    steps="Dispatch to another agent, or ask the provider for higher limits on this key.",
 )
 def model_rate_limited(region: Region) -> Judgement:
     """The model's provider answered 429 until the deadline."""
     jobs = unresolved(region, ISSUE, "model-rate-limited")
-    return judgement(jobs, "no agent was rate limited until its deadline")
+    return judgement(region, jobs, "no agent was rate limited until its deadline")
 
 
 @RUNBOOK.cause(
     "network-unreachable",
     guide="Network issues",
     solution="Check VPC NAT gateway.",
+    steps=(
+        "See egress-blocked; when that is OK, check the VPC's DNS settings and the provider's status page."
+    ),
     severity=Severity.DISPATCHES,
 )
 def network_unreachable(region: Region) -> Judgement:
     """The agent's connections to the internet timed out."""
     jobs = unresolved(region, ISSUE, "network-unreachable")
     also = tuple(blocked_routes(region)) if jobs else ()
-    return judgement(jobs, "no agent's connections timed out", also=also)
+    return judgement(region, jobs, "no agent's connections timed out", also=also)
 
 
 @RUNBOOK.cause(
     "no-progress-loop",
     guide="Infinite loop",
     solution="Add task complexity limits.",
+    steps=(
+        "Read the last steps in output.log, say in the task when it is done, and set a lower "
+        "`timeoutSeconds`."
+    ),
 )
 def no_progress_loop(region: Region) -> Judgement:
     """The agent repeated the same steps until its deadline."""
     return judgement(
+        region,
         unresolved(region, ISSUE, "no-progress-loop"),
         "no agent repeated the same steps until its deadline",
         inferred="inferred: one tool call makes up most of its last steps; each may have had a reason",

@@ -137,6 +137,10 @@ def task_definition_missing(region: Region) -> Judgement:
     "subnet-exhausted",
     guide="Subnet capacity",
     solution="Check subnet CIDR has available IPs.",
+    steps=(
+        "Lower outpost:privateSubnetPrefix in Pulumi.STACK.yaml for larger subnets and deploy, or "
+        "wait for running tasks to end."
+    ),
 )
 def subnet_exhausted(region: Region) -> Judgement:
     """The workers' subnets have no free address for another task."""

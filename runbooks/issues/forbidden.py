@@ -52,19 +52,34 @@ def _judge(region: Region, scope: str) -> Judgement:
     return warn(summary, *evidence)
 
 
-@RUNBOOK.cause("missing-dispatch-scope", guide="`dispatch`: POST /dispatch", solution="Update key scopes.")
+@RUNBOOK.cause(
+    "missing-dispatch-scope",
+    guide="`dispatch`: POST /dispatch",
+    solution="Update key scopes.",
+    steps="./inv keys.scopes --key ID --scopes dispatch,status (the evidence has the id).",
+)
 def missing_dispatch_scope(region: Region) -> Judgement:
     """A key without the scope `dispatch` posts a dispatch."""
     return _judge(region, "dispatch")
 
 
-@RUNBOOK.cause("missing-status-scope", guide="`status`: GET /dispatch/:id", solution="Update key scopes.")
+@RUNBOOK.cause(
+    "missing-status-scope",
+    guide="`status`: GET /dispatch/:id",
+    solution="Update key scopes.",
+    steps="./inv keys.scopes --key ID --scopes dispatch,status (the evidence has the id).",
+)
 def missing_status_scope(region: Region) -> Judgement:
     """A key without the scope `status` reads a dispatch."""
     return _judge(region, "status")
 
 
-@RUNBOOK.cause("missing-promote-scope", guide="`promote`: POST /promote", solution="Update key scopes.")
+@RUNBOOK.cause(
+    "missing-promote-scope",
+    guide="`promote`: POST /promote",
+    solution="Update key scopes.",
+    steps="./inv keys.scopes --key ID --scopes dispatch,status,promote (the evidence has the id).",
+)
 def missing_promote_scope(region: Region) -> Judgement:
     """A key without the scope `promote` promotes changes."""
     return _judge(region, "promote")

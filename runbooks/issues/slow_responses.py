@@ -43,6 +43,10 @@ def consumed(region: Region) -> tuple[float, float]:
     "dynamodb-throttled",
     guide="DynamoDB throttling",
     solution="Check consumed capacity, consider provisioned mode.",
+    steps=(
+        "Raise the table's maximum capacity, or move it to the mode that fits: aws dynamodb update- "
+        "table --table-name outpost-jobs-STACK --billing-mode PAY_PER_REQUEST."
+    ),
 )
 def dynamodb_throttled(region: Region) -> Judgement:
     """The jobs table is used up to its capacity, or throttles."""

@@ -56,7 +56,13 @@ def _suspects(region: Region, code: str) -> list[str]:
     return [prefix for prefix in dict.fromkeys([region.client.key_prefix, *refusals(region, code)]) if prefix]
 
 
-@RUNBOOK.cause("key-not-found", guide="Key not found", solution="Provision new API key.", explains=(WRONG,))
+@RUNBOOK.cause(
+    "key-not-found",
+    guide="Key not found",
+    solution="Provision new API key.",
+    steps="./inv keys.create --tenant TENANT --scopes dispatch,status prints one.",
+    explains=(WRONG,),
+)
 def key_not_found(region: Region) -> Judgement:
     """No key with this prefix exists."""
     wrong = {
@@ -71,7 +77,13 @@ def key_not_found(region: Region) -> Judgement:
     return _judge(region, wrong, "no unknown key was sent")
 
 
-@RUNBOOK.cause("key-revoked", guide="Key revoked", solution="Check status field.", explains=(WRONG,))
+@RUNBOOK.cause(
+    "key-revoked",
+    guide="Key revoked",
+    solution="Check status field.",
+    steps="A revoked key stays revoked: ./inv keys.create --tenant TENANT makes another.",
+    explains=(WRONG,),
+)
 def key_revoked(region: Region) -> Judgement:
     """The key was revoked."""
     wrong = {}
@@ -85,7 +97,13 @@ def key_revoked(region: Region) -> Judgement:
     return _judge(region, wrong, "no revoked key was sent")
 
 
-@RUNBOOK.cause("key-expired", guide="Key expired", solution="Check expiresAt field.", explains=(WRONG,))
+@RUNBOOK.cause(
+    "key-expired",
+    guide="Key expired",
+    solution="Check expiresAt field.",
+    steps="./inv keys.rotate --key ID makes a new one like it.",
+    explains=(WRONG,),
+)
 def key_expired(region: Region) -> Judgement:
     """The key has expired."""
     now = region.target.now

@@ -46,7 +46,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "title": finding.cause.title,
         "summary": finding.judgement.summary,
         "evidence": [_evidence(item) for item in finding.judgement.evidence],
-        "solution": finding.cause.solution,
+        "solution": finding.cause.advice,
         "remedy": _remedy(finding),
         "explains": list(finding.explains),
     }

@@ -64,7 +64,7 @@ def _facts(report: Report) -> str:
     calls = sum(report.calls.values())
     when = report.target.now.isoformat(timespec="seconds")
     where = f"Stack {report.target.stack} in {report.target.region}"
-    return f"<p>{_text(where)}, {when}, {calls} AWS calls.</p>"
+    return f"<p>{_text(where)}, {when}, {calls} calls.</p>"
 
 
 def _finding(finding: Finding) -> str:
@@ -82,7 +82,7 @@ def _finding(finding: Finding) -> str:
         f"<p>{_text(cause.title)}. {_text(judgement.summary)}</p>"
         + (_table(evidence, ("source", "resource", "saw", "expected")) if evidence else "")
         + explains
-        + (f"<p>{_text(cause.solution)} {mended}</p>" if finding.verdict is not Verdict.UNKNOWN else "")
+        + (f"<p>{_text(cause.advice)} {mended}</p>" if finding.verdict is not Verdict.UNKNOWN else "")
         + "</article>"
     )
 

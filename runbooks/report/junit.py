@@ -48,7 +48,7 @@ def _text(item: Judged) -> str:
         f"{evidence.source} {evidence.resource}: saw {evidence.saw}; expected {evidence.expected}"
         for evidence in item.judgement.evidence
     ]
-    lines.append(f"Solution: {item.cause.solution}")
+    lines.append(f"Solution: {item.cause.advice}")
     return _printable("\n".join(lines))
 
 

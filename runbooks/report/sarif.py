@@ -39,7 +39,7 @@ def _rule(cause: Cause) -> dict[str, Any]:
         "id": cause.key,
         "name": cause.code,
         "shortDescription": {"text": f"{cause.title}."},
-        "help": {"text": cause.solution},
+        "help": {"text": cause.advice},
         "properties": {"severity": cause.severity.name.lower()},
     }
 

@@ -45,7 +45,7 @@ def render(report: Report, style: Style, *, everything: bool = False, plans: boo
 def last_line(report: Report) -> str:
     """The verdict in one line."""
     calls = sum(report.calls.values())
-    spent = f"{len(report.judged)} causes checked with {calls} AWS calls in {report.elapsed:.1f} s"
+    spent = f"{len(report.judged)} causes checked with {calls} calls in {report.elapsed:.1f} s"
     roots = [finding for finding in report.findings if finding.judgement.lit]
     if report.verdict == "healthy":
         return f"healthy: {spent}"
@@ -80,7 +80,7 @@ def _finding(finding: Finding, style: Style, plans: bool) -> str:
         lines.append(_wrapped(item.expected, "       expected ", " " * 16))
     if finding.explains:
         lines.append(_wrapped(", ".join(finding.explains), "   explains  "))
-    lines.append(_wrapped(cause.solution, "   solution  "))
+    lines.append(_wrapped(cause.advice, "   solution  "))
     lines += _remedy(finding, plans)
     return "\n".join(lines)
 
