@@ -8,7 +8,7 @@ from typing import Any
 
 from local.alb.discovery import Discovery
 from local.alb.load_balancer import LoadBalancer
-from local.aws import elb, transactions
+from local.aws import elb, indexes, transactions
 from local.aws.bus import Bus
 from local.aws.client import Clients
 from local.aws.faults import Faults
@@ -68,6 +68,7 @@ class Region:
         self.task_faults = TaskFaults()
         self.quotas = Quotas()
         self.metrics = Metrics(self.lock)
+        indexes.install()
         transactions.install()
         self.sqs = Sqs(self.gateway)
         self.bus = Bus(self.lock)

@@ -11,8 +11,24 @@ from outpost.errors import OutpostError
 
 class _Handler(MotoRequestHandler):  # type: ignore[misc]
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body leave in two writes; without this each waits for an ACK
+    disable_nagle_algorithm = True  # an answer does not wait for the ACK of the one before
     timeout = 120  # seconds an idle connection is kept
+
+    def run_wsgi(self) -> None:
+        """Answer one request, and leave the connection open for the next.
+
+        werkzeug's own closes every connection and waits 10 ms for more input; the gateway reads every body
+        to its end and gives every answer a length.
+        """
+        head: list[str] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]]) -> None:
+            head.append(f"HTTP/1.1 {status}")
+            head.extend(f"{name}: {value}" for name, value in headers if name.lower() != "connection")
+
+        body = b"".join(self.server.app(self.make_environ(), start_response))
+        head.append(f"Date: {self.date_time_string()}")
+        self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
 
     def log_request(self, *args: Any) -> None:
         """Requests are not logged: they would be most of the log."""

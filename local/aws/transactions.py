@@ -11,6 +11,8 @@ from moto.dynamodb import exceptions
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.models import DynamoDBBackend
 
+from local.aws import indexes
+
 MAX_ITEMS = 100
 
 
@@ -92,9 +94,8 @@ def _undo(backend: Any, done: list[tuple[str, dict[str, Any], Any]]) -> None:
         table = backend.get_table(name)
         if before is None:
             backend.delete_item(name, key)
-            continue
-        hash_value = before.hash_key
-        if table.has_range_key:
-            table.items[hash_value][before.range_key] = before
+        elif table.has_range_key:
+            table.items[before.hash_key][before.range_key] = before
         else:
-            table.items[hash_value] = before
+            table.items[before.hash_key] = before
+        indexes.wrote(table, key)
