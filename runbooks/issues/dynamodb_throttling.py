@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
 
 from runbooks.alarms import MetricAlarm
+from runbooks.capacity import DIMENSIONS, lift_maximum, provision, scale
 from runbooks.definitions import deploy, with_environment
 from runbooks.issues.slow_responses import BUSY, consumed
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
 from runbooks.observations.tables import provisioned
-from runbooks.remedies import Action, Call, Plan
+from runbooks.remedies import Plan
 
 RUNBOOK = Runbook(
     issue="dynamodb-throttling",
@@ -32,10 +32,6 @@ RUNBOOK = Runbook(
 )
 
 EFFECTS = ("slow-responses/dynamodb-throttled",)
-DIMENSIONS = {"dynamodb:table:ReadCapacityUnits": "Read", "dynamodb:table:WriteCapacityUnits": "Write"}
-TARGET_UTILIZATION = 70.0  # percent; DynamoDB's own default for auto scaling
-LEAST_UNITS = 5  # per second, of a table that is provisioned anew
-HEADROOM = 10  # times the present capacity that scaling may reach
 PARTITION_WRITES = 1000  # write units per second of one partition, whatever the table has
 HOT_SHARE, HOT_JOBS = 0.5, 20  # one tenant's share of the recent jobs, and how many make it telling
 BACKING_OFF = ("standard", "adaptive")  # boto's retry modes with exponential backoff and jitter
@@ -53,36 +49,13 @@ def _scale(region: Region) -> Plan | None:
     name = region.names.jobs_table
     given = region.tables.jobs()["ProvisionedThroughput"]
     scaled = region.tables.scaling(name)
-    actions: list[Action] = []
-    for dimension, kind in DIMENSIONS.items():
-        if dimension not in scaled:
-            actions += _scaling(name, dimension, kind, int(given[f"{kind}CapacityUnits"]))
-    return Plan(actions=tuple(actions)) if actions else None
-
-
-def _scaling(name: str, dimension: str, kind: str, units: int) -> list[Action]:
-    """Calls that let a table's reads or writes follow the load, from so many units up."""
-    which = {"ServiceNamespace": "dynamodb", "ResourceId": f"table/{name}", "ScalableDimension": dimension}
-    register = which | {"MinCapacity": units, "MaxCapacity": units * HEADROOM}
-    policy = which | {
-        "PolicyName": f"{name}-{kind.lower()}",
-        "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": TARGET_UTILIZATION,
-            "PredefinedMetricSpecification": {"PredefinedMetricType": f"DynamoDB{kind}CapacityUtilization"},
-        },
-    }
-    named = which | {"PolicyName": policy["PolicyName"]}
-    return [
-        Action(
-            Call("application-autoscaling:RegisterScalableTarget", register),
-            Call("application-autoscaling:DeregisterScalableTarget", which),
-        ),
-        Action(
-            Call("application-autoscaling:PutScalingPolicy", policy),
-            Call("application-autoscaling:DeleteScalingPolicy", named),
-        ),
+    actions = [
+        action
+        for dimension, kind in DIMENSIONS.items()
+        if dimension not in scaled
+        for action in scale(name, dimension, int(given[f"{kind}CapacityUnits"]))
     ]
+    return Plan(actions=tuple(actions)) if actions else None
 
 
 @RUNBOOK.cause(
@@ -155,37 +128,15 @@ def _hot_by_inference(region: Region) -> bool:
 
 
 def _raise_capacity(region: Region) -> Plan | None:
-    """Provisioned for the peak, and scaled from there; or a higher maximum, where the table has one."""
-    name = region.names.jobs_table
-    table = region.tables.jobs()
+    """A higher maximum where the table has one, or else provisioned for the peak."""
+    name, table = region.names.jobs_table, region.tables.jobs()
     if provisioned(table):
         return None
-    if region.metrics.capped_throttles():
-        lifted = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
-        before = table.get("OnDemandThroughput") or lifted
-        which = {"TableName": name}
-        action = Action(
-            Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": lifted}),
-            Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": dict(before)}),
-        )
-        return Plan(actions=(action,), settle=60)
-    units = [max(LEAST_UNITS, math.ceil(rate * 100 / TARGET_UTILIZATION)) for rate in consumed(region)]
-    throughput = {"ReadCapacityUnits": units[0], "WriteCapacityUnits": units[1]}
-    update: dict[str, Any] = {
-        "TableName": name,
-        "BillingMode": "PROVISIONED",
-        "ProvisionedThroughput": throughput,
-    }
-    indexes = [index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])]
-    if indexes:
-        update["GlobalSecondaryIndexUpdates"] = [
-            {"Update": {"IndexName": index, "ProvisionedThroughput": throughput}} for index in indexes
-        ]
-    undo = Call("dynamodb:UpdateTable", {"TableName": name, "BillingMode": "PAY_PER_REQUEST"})
-    actions = [Action(Call("dynamodb:UpdateTable", update), undo)]
-    for (dimension, kind), least in zip(DIMENSIONS.items(), units, strict=True):
-        actions += _scaling(name, dimension, kind, least)
-    return Plan(actions=tuple(actions), settle=120)
+    return (
+        lift_maximum(name, table)
+        if region.metrics.capped_throttles()
+        else provision(name, table, consumed(region))
+    )
 
 
 @RUNBOOK.cause(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outpost.names import SERVICE
 from runbooks.alarms import MetricAlarm
-from runbooks.definitions import ROLL_OUT
+from runbooks.definitions import ROLL_OUT, deploy, with_environment
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
 from runbooks.observations.dispatches import Job
@@ -37,19 +37,49 @@ def _latency(job: Job) -> float | None:
     return (job.started - job.created).total_seconds() if job.started else None
 
 
+def _pool(region: Region) -> dict[str, int]:
+    """How many idle workers the control plane keeps of each agent: WARM_POOL, such as `claude=2,aider=1`."""
+    setting = region.containers.definition().environment.get("WARM_POOL", "")
+    pairs = (part.strip().partition("=") for part in setting.split(",") if "=" in part)
+    return {agent: int(number) for agent, _, number in pairs if number.isdigit()}
+
+
+def _slow_starts(region: Region) -> list[tuple[Job, float]]:
+    """Dispatches that took long, newest first; none of before their agent's pool was deployed."""
+    pool = _pool(region)
+    deployed = region.containers.service().get("deployments", [{}])[0].get("createdAt")
+    return [
+        (job, latency)
+        for job in region.dispatches.recent()
+        if (latency := _latency(job)) is not None
+        and latency >= SLOW_START
+        and _launched_at_once(job)
+        and not (job.agent in pool and deployed and job.created < deployed)
+    ]
+
+
+def _keep_warm(region: Region) -> Plan | None:
+    """One idle worker of each agent that started slowly and has none."""
+    pool = _pool(region)
+    missing = {str(job.agent): 1 for job, _ in _slow_starts(region) if job.agent and job.agent not in pool}
+    if not missing:
+        return None  # a larger pool is a decision about money
+    setting = ",".join(f"{agent}={number}" for agent, number in sorted({**pool, **missing}.items()))
+    return deploy(region, with_environment(region.containers.definition(), {"WARM_POOL": setting}))
+
+
 @RUNBOOK.cause(
     "pool-not-warmed",
     guide="Workers not pre-warmed",
-    solution="Pre-warm workers: send a dummy dispatch to the warm pool (`./inv prewarm`).",
+    solution="Pre-warm workers: keep idle ones (warmPool in the stack's settings), or send a dummy dispatch.",
+    remedy=_keep_warm,
 )
 def pool_not_warmed(region: Region) -> Judgement:
     """A dispatch came when no worker of its agent was warm."""
-    waited = [(job, latency) for job in region.dispatches.recent() if (latency := _latency(job)) is not None]
-    # A job that was refused or launched again waited for something else than a cold start.
-    slow = [(job, latency) for job, latency in waited if latency >= SLOW_START and _launched_at_once(job)]
+    waited = [latency for job in region.dispatches.recent() if (latency := _latency(job)) is not None]
+    slow = _slow_starts(region)
     if not slow:
-        longest = max((latency for _, latency in waited), default=0.0)
-        return ok(f"no dispatch took {SLOW_START} s to start; the longest took {longest:.0f} s")
+        return ok(f"no dispatch waited for a cold start of {SLOW_START} s or more, of {len(waited)} that ran")
     evidence = [
         Evidence(
             "dynamodb:Query",
@@ -59,8 +89,17 @@ def pool_not_warmed(region: Region) -> Judgement:
         )
         for job, latency in slow[:3]
     ]
-    fast = [latency for job, latency in waited if latency < SLOW_START]
+    fast = [latency for latency in waited if latency < SLOW_START]
     compared = f"the fastest of {len(fast)} others took {min(fast):.0f} s" if fast else "no other was faster"
+    kept = _pool(region).get(str(slow[0][0].agent), 0)
+    evidence.append(
+        Evidence(
+            "ecs:DescribeTaskDefinition",
+            region.containers.definition().name,
+            f"WARM_POOL keeps {kept} idle worker(s) of {slow[0][0].agent}",
+            "one for each dispatch that comes at once",
+        )
+    )
     return warn(
         f"inferred: {len(slow)} dispatch(es) found no warm worker and took {slow[0][1]:.0f} s to start; "
         f"{compared}",

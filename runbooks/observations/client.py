@@ -5,16 +5,13 @@ Home directory and environment are the target's, so that a test or another user'
 
 from __future__ import annotations
 
-import re
-
+from outpost.api_keys import KEY_FORM, PREFIX_LENGTH
 from runbooks.looking import Absent, Answer, Look
 from runbooks.target import Target
 
 VARIABLES = ("OUTPOST_SSM_INSTANCE", "OUTPOST_CLIENT_CONFIG")
 CONFIGURATION = "~/.claude.json"
 ASSISTANT = "claude"  # the process that reads it
-PREFIX_LENGTH = 15  # characters of a key that its record keeps, and that the guide looks it up by
-_KEY_FORM = re.compile(r"otp_[0-9a-f]{64}")
 
 
 class Client:
@@ -36,7 +33,7 @@ class Client:
     @property
     def key_well_formed(self) -> bool:
         """Whether the environment's key has the form of one: `otp_` and 64 hex digits."""
-        return _KEY_FORM.fullmatch(self._target.api_key) is not None
+        return KEY_FORM.fullmatch(self._target.api_key) is not None
 
     @property
     def key_prefix(self) -> str:

@@ -23,6 +23,28 @@ def test_a_first_dispatch_that_took_long_to_start(world: World) -> None:
     assert "took 2 s" in summary
 
 
+def test_an_agent_without_an_idle_worker_is_given_one(world: World) -> None:
+    dispatched(world, 41, agent="codex")
+    world.environment["WARM_POOL"] = "aider=2"
+    world.put_control_plane(7)
+    report = assert_root(world, "high-cold-start/pool-not-warmed", Verdict.WARN)
+    plan = report.findings[0].plan
+    assert plan is not None
+    environment = plan.actions[0].call.parameters["containerDefinitions"][0]["environment"]
+    assert {"name": "WARM_POOL", "value": "aider=2,codex=1"} in environment
+
+
+def test_a_cold_start_from_before_the_pool_is_over(world: World) -> None:
+    dispatched(world, 41)
+    world.environment["WARM_POOL"] = "claude=1"
+    world.put_control_plane(7)
+    world.service["deployments"][0]["createdAt"] = NOW
+    assert judged(world, "high-cold-start/pool-not-warmed").judgement.verdict is Verdict.OK
+    world.service["deployments"][0]["createdAt"] = NOW - timedelta(hours=1)
+    found = judged(world, "high-cold-start/pool-not-warmed")
+    assert (found.judgement.verdict, found.plan) == (Verdict.WARN, None)
+
+
 def test_a_dispatch_that_waited_for_something_else_is_no_cold_start(world: World) -> None:
     dispatched(world, 90, attempt=2)
     dispatched(world, 90, waitingReason={"code": "vcpu-quota-exhausted"})

@@ -1,0 +1,73 @@
+"""Plans that change the capacity of a table: scaling, provisioned units, an on-demand maximum."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from runbooks.looking import Answer
+from runbooks.remedies import Action, Call, Plan
+
+# What scales of a table, and how DynamoDB's other names call it.
+DIMENSIONS = {"dynamodb:table:ReadCapacityUnits": "Read", "dynamodb:table:WriteCapacityUnits": "Write"}
+TARGET_UTILIZATION = 70.0  # percent; DynamoDB's own default for auto scaling
+LEAST_UNITS = 5  # per second, of a table that is provisioned anew
+HEADROOM = 10  # times the present capacity that scaling may reach
+UNLIMITED = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
+
+
+def scale(table: str, dimension: str, units: int) -> list[Action]:
+    """Calls that let a table's reads or writes follow the load, from so many units per second up."""
+    kind = DIMENSIONS[dimension]
+    which = {"ServiceNamespace": "dynamodb", "ResourceId": f"table/{table}", "ScalableDimension": dimension}
+    named = which | {"PolicyName": f"{table}-{kind.lower()}"}
+    register = which | {"MinCapacity": units, "MaxCapacity": units * HEADROOM}
+    policy = named | {
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": TARGET_UTILIZATION,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": f"DynamoDB{kind}CapacityUtilization"},
+        },
+    }
+    return [
+        Action(
+            Call("application-autoscaling:RegisterScalableTarget", register),
+            Call("application-autoscaling:DeregisterScalableTarget", which),
+        ),
+        Action(
+            Call("application-autoscaling:PutScalingPolicy", policy),
+            Call("application-autoscaling:DeleteScalingPolicy", named),
+        ),
+    ]
+
+
+def lift_maximum(name: str, table: Answer) -> Plan:
+    """An on-demand table without a maximum of its own."""
+    which = {"TableName": name}
+    before = dict(table.get("OnDemandThroughput") or UNLIMITED)
+    action = Action(
+        Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": UNLIMITED}),
+        Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": before}),
+    )
+    return Plan(actions=(action,), settle=60)
+
+
+def provision(name: str, table: Answer, peak: tuple[float, float]) -> Plan:
+    """A table and its indexes provisioned for a peak (reads, writes per second), and scaled from there."""
+    units = [max(LEAST_UNITS, math.ceil(rate * 100 / TARGET_UTILIZATION)) for rate in peak]
+    throughput = {"ReadCapacityUnits": units[0], "WriteCapacityUnits": units[1]}
+    update: dict[str, Any] = {
+        "TableName": name,
+        "BillingMode": "PROVISIONED",
+        "ProvisionedThroughput": throughput,
+    }
+    indexes = [index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])]
+    if indexes:
+        update["GlobalSecondaryIndexUpdates"] = [
+            {"Update": {"IndexName": index, "ProvisionedThroughput": throughput}} for index in indexes
+        ]
+    back = Call("dynamodb:UpdateTable", {"TableName": name, "BillingMode": "PAY_PER_REQUEST"})
+    actions = [Action(Call("dynamodb:UpdateTable", update), back)]
+    for dimension, least in zip(DIMENSIONS, units, strict=True):
+        actions += scale(name, dimension, least)
+    return Plan(actions=tuple(actions), settle=120)
