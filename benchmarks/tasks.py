@@ -5,6 +5,7 @@ from invoke import Context, Exit, task
 BENCHMARKS = {
     "control-plane": "benchmarks.control_plane",
     "scale": "benchmarks.scale --total 20000 --seconds 1728",  # an hour's worth; alone: the whole day
+    "growth": "benchmarks.growth",
     "dispatch": "benchmarks.dispatch_latency",
     "warm": "benchmarks.dispatch_latency --warm",
 }
