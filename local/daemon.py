@@ -31,10 +31,11 @@ SWITCH_INTERVAL = 0.0005  # seconds; Python's 5 ms would let a computing thread 
 
 @dataclass(frozen=True)
 class Options:
-    """`deploy` False starts an empty region, for tests of single services."""
+    """`deploy` False starts an empty region, for tests; `owned`: it belongs to who holds its input open."""
 
     settings: Settings
     deploy: bool
+    owned: bool
 
 
 def main(arguments: list[str]) -> int:
@@ -48,6 +49,8 @@ def main(arguments: list[str]) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
+    if options.owned:
+        threading.Thread(target=_end_with_owner, name="owner", daemon=True).start()
     Identity.current().save(paths.process)
     _clean(paths)
     region = None
@@ -77,6 +80,13 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+def _end_with_owner() -> None:
+    """End when the owner does, however it ended: then no one holds the other end of the pipe."""
+    while os.read(0, 1):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _parse(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m local.daemon")
     parser.add_argument("--directory", type=Path, required=True)
@@ -84,9 +94,10 @@ def _parse(arguments: list[str]) -> Options:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--aws-port", type=int, default=0)
     parser.add_argument("--no-deploy", action="store_true")
+    parser.add_argument("--owned", action="store_true", help="end when standard input does")
     given = parser.parse_args(arguments)
     settings = Settings(given.directory.resolve(), given.stack, given.port, given.aws_port)
-    return Options(settings, not given.no_deploy)
+    return Options(settings, not given.no_deploy, given.owned)
 
 
 def _clean(paths: Paths) -> None:

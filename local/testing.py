@@ -21,16 +21,25 @@ POLL = 0.03
 class LocalRegion:
     """A region in a process of its own. Use it as a context manager."""
 
-    def __init__(self, paths: Paths, info: RegionInfo) -> None:
+    def __init__(self, paths: Paths, info: RegionInfo, hold: int) -> None:
+        """`hold` is the descriptor that keeps the region up: it ends with this process, however that ends."""
         self.paths = paths
         self.info = info
+        self._hold = hold
         self._clients: dict[str, Any] = {}
 
     @classmethod
     def start(cls, state_dir: Path, *, stack: str = "dev", deploy: bool = True) -> "LocalRegion":
         """Start a region; with `deploy`, return when its load balancer answers healthy."""
         paths = Paths(Path(state_dir))
-        return cls(paths, up.start(paths, stack=stack, deploy=deploy))
+        theirs, ours = os.pipe()
+        try:
+            return cls(paths, up.start(paths, stack=stack, deploy=deploy, owner=theirs), ours)
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
 
     def __enter__(self) -> "LocalRegion":
         return self
@@ -41,7 +50,11 @@ class LocalRegion:
         self.stop()
 
     def stop(self) -> None:
+        """Take the region down; once is enough, twice does no harm."""
         up.stop(self.paths)
+        if self._hold >= 0:
+            os.close(self._hold)
+            self._hold = -1
 
     @property
     def aws_url(self) -> str:

@@ -42,10 +42,11 @@ def start(
     port: int = 0,
     aws_port: int = 0,
     deploy: bool = True,
-    wait: bool = True,
+    owner: int | None = None,
 ) -> RegionInfo:
     """Start a daemon and wait until its load balancer answers healthy.
 
+    `owner` is the read end of a pipe: the region ends when no process holds the write end any more.
     Raises `OutpostError`: `already-up`, or `region-failed` with the end of the daemon's log.
     """
     known = Identity.load(paths.process)
@@ -56,12 +57,13 @@ def start(
     paths.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [sys.executable, "-m", "local.daemon", "--directory", str(paths.directory), "--stack", stack]
     command += ["--port", str(port), "--aws-port", str(aws_port)] + ([] if deploy else ["--no-deploy"])
+    command += [] if owner is None else ["--owned"]
     with paths.log.open("w") as log:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if owner is None else owner,
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -69,7 +71,7 @@ def start(
     deadline = time.monotonic() + HEALTHY_WITHIN
     try:
         info = _await_open(paths, process, deadline)
-        if deploy and wait:
+        if deploy:
             _await_healthy(paths, info, process, deadline)
     except BaseException:
         if process.poll() is None:

@@ -1,5 +1,6 @@
 """One request through the load balancer: forwarded, streamed back, or answered as AWS answers errors."""
 
+import itertools
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -9,7 +10,7 @@ from typing import Any
 import httpcore
 
 from local.alb.sockets import Sockets
-from local.alb.targets import Target
+from local.alb.targets import Target, Targets
 from local.aws.metrics import Dimensions, Metrics
 from local.fargate.addresses import Addresses
 
@@ -29,11 +30,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Route:
-    """A load balancer, its target group, and the target chosen for one request."""
+    """A load balancer and the target group that its requests go to, both moto's."""
 
     balancer: Any
     group: Any
-    target: Target | None
 
     @property
     def dimensions(self) -> Dimensions:
@@ -50,8 +50,12 @@ class Route:
 class Forwarder:
     """An ASGI application. WebSocket upgrades are refused."""
 
-    def __init__(self, route: Callable[[], Route | None], addresses: Addresses, metrics: Metrics) -> None:
+    def __init__(
+        self, route: Callable[[], Route | None], targets: Targets, addresses: Addresses, metrics: Metrics
+    ) -> None:
         self._route = route
+        self._targets = targets
+        self._turn = itertools.count()
         self._addresses = addresses
         self._metrics = metrics
         self._upstream = httpcore.AsyncConnectionPool(
@@ -68,14 +72,14 @@ class Forwarder:
         if scope["type"] != "http":
             return
         route = self._route()
-        if route is None or route.target is None:
+        target = self._targets.take(route.group.arn, next(self._turn)) if route else None
+        if route is None or target is None:
             await self._refuse(send, route, 503, "Service Temporarily Unavailable")
             return
-        route.target.in_flight += 1
         try:
-            await self._forward(scope, receive, send, route, route.target)
+            await self._forward(scope, receive, send, route, target)
         finally:
-            route.target.in_flight -= 1
+            self._targets.release(target)
 
     async def _forward(
         self, scope: Scope, receive: Receive, send: Send, route: Route, target: Target

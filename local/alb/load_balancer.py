@@ -1,7 +1,6 @@
 """The application load balancer: an HTTP server in a thread that forwards to healthy targets."""
 
 import asyncio
-import itertools
 import socket
 import threading
 import time
@@ -11,7 +10,7 @@ import httpx
 import uvicorn
 
 from local.alb.forward import Forwarder, Route
-from local.alb.targets import Target, Targets
+from local.alb.targets import Targets
 from local.aws.metrics import Metrics
 from local.aws.moto_app import backend
 from local.ecs.scheduler import Health
@@ -29,7 +28,6 @@ class LoadBalancer:
         self._lock = lock
         self._metrics = metrics
         self.targets = Targets(lock, addresses)
-        self._turn = itertools.count()
         self._socket = _listen(port)
         self.port = int(self._socket.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
@@ -61,7 +59,7 @@ class LoadBalancer:
             known = backend("elbv2").target_groups.get(group)
             if known:
                 known.targets.pop(address, None)
-        self.targets.drain(group, address)
+            self.targets.drain(group, address)
         self._follow_now()
 
     def drained(self, group: str, address: str) -> bool:
@@ -76,15 +74,8 @@ class LoadBalancer:
                 for action in listener.default_actions:
                     group = elb.target_groups.get(_forward_to(action))
                     if group:
-                        return Route(balancer, group, self._pick(group.arn))
+                        return Route(balancer, group)
         return None
-
-    def _pick(self, group: str) -> Target | None:
-        """A healthy target in turn; if all are unhealthy any of them, since the balancer fails open."""
-        targets = self.targets.of(group)
-        usable = [target for target in targets if target.health.state == "healthy"]
-        usable = usable or [target for target in targets if target.health.state == "unhealthy"]
-        return usable[next(self._turn) % len(usable)] if usable else None
 
     def _follow_now(self) -> None:
         self.loop.call_soon_threadsafe(lambda: self._changed.set() if self._changed else None)
@@ -95,7 +86,7 @@ class LoadBalancer:
 
     async def _serve(self, ready: threading.Event, addresses: Addresses) -> None:
         self._changed = asyncio.Event()
-        forwarder = Forwarder(self.route, addresses, self._metrics)
+        forwarder = Forwarder(self.route, self.targets, addresses, self._metrics)
         config = uvicorn.Config(
             forwarder,
             log_config=None,

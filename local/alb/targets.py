@@ -39,8 +39,9 @@ class Target:
 class Targets:
     """Follows the registrations in moto and checks every target; lives on the load balancer's loop."""
 
-    lock: threading.RLock
+    lock: threading.RLock  # the region's: registrations
     addresses: Addresses
+    choosing: threading.Lock = field(default_factory=threading.Lock)  # which targets there are, and their use
     known: dict[tuple[str, str], Target] = field(default_factory=dict)
     draining: dict[tuple[str, str], Target] = field(default_factory=dict)
 
@@ -58,32 +59,53 @@ class Targets:
 
     def drain(self, group: str, address: str) -> None:
         """Send a target nothing new; what it is doing it may finish."""
-        target = self.known.pop((group, address), None)
-        if target:
-            self.draining[group, address] = target
+        with self.choosing:
+            target = self.known.pop((group, address), None)
+            if target:
+                self.draining[group, address] = target
 
     def drained(self, group: str, address: str) -> bool:
-        target = self.draining.get((group, address))
-        if target and target.in_flight:
-            return False
-        self.draining.pop((group, address), None)
-        return True
+        with self.choosing:
+            target = self.draining.get((group, address))
+            if target and target.in_flight:
+                return False
+            self.draining.pop((group, address), None)
+            return True
+
+    def take(self, group: str, turn: int) -> Target | None:
+        """A healthy target in turn, in use from now on; `release` it.
+
+        If all are unhealthy it is any of them, since the balancer fails open.
+        """
+        with self.choosing:
+            targets = [target for (arn, _), target in self.known.items() if arn == group]
+            usable = [target for target in targets if target.health.state == "healthy"]
+            usable = usable or [target for target in targets if target.health.state == "unhealthy"]
+            if not usable:
+                return None
+            chosen = usable[turn % len(usable)]
+            chosen.in_flight += 1
+            return chosen
+
+    def release(self, target: Target) -> None:
+        with self.choosing:
+            target.in_flight -= 1
 
     def follow(self, client: httpx.AsyncClient) -> None:
         """Take up new registrations and drop those that are gone; called on the loop."""
-        with self.lock:
+        with self.lock, self.choosing:
             registered = {
                 (group.arn, address): int(target["Port"])
                 for group in backend("elbv2").target_groups.values()
                 for address, target in group.targets.items()
             }
-        for key, port in registered.items():
-            if key not in self.known:
-                target = Target(*key, port)
-                self.known[key] = target
-                target.check = asyncio.create_task(self._check_for_ever(target, client))
-        for key in [key for key in self.known if key not in registered]:
-            del self.known[key]
+            for key, port in registered.items():
+                if key not in self.known:
+                    target = Target(*key, port)
+                    self.known[key] = target
+                    target.check = asyncio.create_task(self._check_for_ever(target, client))
+            for key in [key for key in self.known if key not in registered]:
+                del self.known[key]
 
     async def _check_for_ever(self, target: Target, client: httpx.AsyncClient) -> None:
         loop = asyncio.get_running_loop()

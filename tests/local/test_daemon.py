@@ -65,6 +65,23 @@ def test_nothing_outlives_the_daemon(tmp_path: Path, number: int) -> None:
         region.stop()
 
 
+def test_a_region_ends_with_the_process_it_belongs_to(tmp_path: Path) -> None:
+    source = (
+        "import sys, time; from pathlib import Path; from local.testing import LocalRegion\n"
+        "LocalRegion.start(Path(sys.argv[1]), deploy=False); print('up', flush=True); time.sleep(300)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", source, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "up\n"
+        processes = started_by(Paths(tmp_path))
+        owner.kill()
+
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert not alive
+
+
 def test_a_crash_is_told_with_the_log_and_the_next_start_works(tmp_path: Path) -> None:
     region = LocalRegion.start(tmp_path, deploy=False)
     os.kill(region.info.pid, signal.SIGKILL)
