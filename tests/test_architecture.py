@@ -39,3 +39,14 @@ def test_nothing_imports_the_tasks() -> None:
         if "tasks" in _imported(path)
     ]
     assert offenders == []
+
+
+def test_tests_talk_to_a_region_in_a_process_of_its_own() -> None:
+    """A region changes moto for the whole process, and so for every test that runs in it afterwards."""
+    offenders = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "local.region"
+    ]
+    assert offenders == []

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,19 +11,19 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.aws.moto_app import ACCOUNT
-from local.region import Region, Settings
+from local.testing import LocalRegion
 
 CONFIG = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="v4")
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
-    region = Region(Settings(directory=Path(tmp_path_factory.mktemp("region"))))
-    yield region
-    region.close()
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRegion]:
+    """In a process of its own: what the region changes in moto must not reach other tests."""
+    with LocalRegion.start(tmp_path_factory.mktemp("region"), deploy=False) as region:
+        yield region
 
 
-def client(region: Region, service: str, key: str, secret: str, token: str | None = None) -> Any:
+def client(region: LocalRegion, service: str, key: str, secret: str, token: str | None = None) -> Any:
     return boto3.client(  # type: ignore[call-overload]
         service,
         region_name="us-east-1",
@@ -36,11 +35,19 @@ def client(region: Region, service: str, key: str, secret: str, token: str | Non
     )
 
 
-def operator(region: Region, service: str) -> Any:
-    return client(region, service, region.operator.access_key, region.operator.secret_key)
+def operator(region: LocalRegion, service: str) -> Any:
+    keys = region.session.get_credentials()
+    assert keys is not None
+    return client(region, service, keys.access_key, keys.secret_key)
 
 
-def user(region: Region, name: str, *statements: dict[str, Any]) -> tuple[str, str]:
+def operator_key(region: LocalRegion) -> str:
+    keys = region.session.get_credentials()
+    assert keys is not None
+    return keys.access_key
+
+
+def user(region: LocalRegion, name: str, *statements: dict[str, Any]) -> tuple[str, str]:
     """A user with exactly these statements."""
     iam = operator(region, "iam")
     iam.create_user(UserName=name)
@@ -64,7 +71,7 @@ def refused(call: Any, **parameters: Any) -> str:
     return str(error.value.response["Error"]["Code"])
 
 
-def table(region: Region, name: str) -> None:
+def table(region: LocalRegion, name: str) -> None:
     operator(region, "dynamodb").create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "tenantId", "KeyType": "HASH"}],
@@ -73,7 +80,7 @@ def table(region: Region, name: str) -> None:
     )
 
 
-def test_a_table_that_is_not_named_is_denied(embedded: Region) -> None:
+def test_a_table_that_is_not_named_is_denied(embedded: LocalRegion) -> None:
     table(embedded, "mine")
     table(embedded, "other")
     arn = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/mine"
@@ -90,7 +97,7 @@ def test_a_table_that_is_not_named_is_denied(embedded: Region) -> None:
     assert "Item" not in operator(embedded, "dynamodb").get_item(TableName="other", Key=item)
 
 
-def test_leading_keys_confine_a_caller_to_its_partition(embedded: Region) -> None:
+def test_leading_keys_confine_a_caller_to_its_partition(embedded: LocalRegion) -> None:
     table(embedded, "shared")
     own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["own"]}}
     dynamodb = client(
@@ -101,7 +108,7 @@ def test_leading_keys_confine_a_caller_to_its_partition(embedded: Region) -> Non
     assert refused(dynamodb.put_item, TableName="shared", Item=theirs) == "AccessDeniedException"
 
 
-def test_objects_are_told_apart_by_prefix_and_a_bucket_policy_denies(embedded: Region) -> None:
+def test_objects_are_told_apart_by_prefix_and_a_bucket_policy_denies(embedded: LocalRegion) -> None:
     s3 = operator(embedded, "s3")
     s3.create_bucket(Bucket="artifacts")
     mine = client(
@@ -120,7 +127,7 @@ def test_objects_are_told_apart_by_prefix_and_a_bucket_policy_denies(embedded: R
     s3.delete_bucket_policy(Bucket="artifacts")
 
 
-def test_a_presigned_url_is_good_for_its_key_only(embedded: Region) -> None:
+def test_a_presigned_url_is_good_for_its_key_only(embedded: LocalRegion) -> None:
     s3 = operator(embedded, "s3")
     s3.create_bucket(Bucket="presigned")
     url = s3.generate_presigned_url(
@@ -145,23 +152,23 @@ def test_a_presigned_url_is_good_for_its_key_only(embedded: Region) -> None:
     ],
 )
 def test_unknown_and_wrong_keys_are_refused(
-    embedded: Region, service: str, operation: str, unknown: str, wrong: str
+    embedded: LocalRegion, service: str, operation: str, unknown: str, wrong: str
 ) -> None:
     nobody = client(embedded, service, "AKIAIOSFODNN7EXAMPLE", "x" * 40)
     assert refused(getattr(nobody, operation)) == unknown
-    mistyped = client(embedded, service, embedded.operator.access_key, "x" * 40)
+    mistyped = client(embedded, service, operator_key(embedded), "x" * 40)
     assert refused(getattr(mistyped, operation)) == wrong
     assert getattr(operator(embedded, service), operation)()["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-def test_a_request_without_a_signature_is_refused(embedded: Region) -> None:
+def test_a_request_without_a_signature_is_refused(embedded: LocalRegion) -> None:
     answer = httpx.post(
         embedded.aws_url, headers={"X-Amz-Target": "DynamoDB_20120810.ListTables"}, content="{}"
     )
     assert answer.status_code == 403
 
 
-def test_run_task_needs_pass_role_for_the_roles_of_the_task_definition(embedded: Region) -> None:
+def test_run_task_needs_pass_role_for_the_roles_of_the_task_definition(embedded: LocalRegion) -> None:
     ecs = operator(embedded, "ecs")
     ecs.create_cluster(clusterName="one")
     ecs.register_task_definition(
@@ -181,7 +188,7 @@ def test_run_task_needs_pass_role_for_the_roles_of_the_task_definition(embedded:
     assert error.value.response["Error"]["Code"] != "AccessDeniedException"
 
 
-def test_a_role_session_has_the_permissions_of_its_role_and_an_identity(embedded: Region) -> None:
+def test_a_role_session_has_the_permissions_of_its_role_and_an_identity(embedded: LocalRegion) -> None:
     iam = operator(embedded, "iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     role = iam.create_role(RoleName="limited", AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
