@@ -142,7 +142,6 @@ class Dispatches:
             branch=request.branch,
             model=request.model,
             workspace=request.workspace,
-            workspace_id=request.workspace_id,
             tags=request.tags,
             task_preview=request.task[:PREVIEW],
             api_key_id=key.api_key_id,

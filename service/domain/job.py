@@ -72,7 +72,6 @@ class Job:
     branch: str | None = None
     model: str | None = None
     workspace: str = "ephemeral"
-    workspace_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     task_preview: str = ""
     api_key_id: str = ""

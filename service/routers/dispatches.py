@@ -55,7 +55,7 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)  # after the bounds, which else are lost from the OpenAPI document
 
 
 class DispatchBody(BaseModel):
@@ -69,7 +69,7 @@ class DispatchBody(BaseModel):
     branch: Annotated[str | None, Field(max_length=255, pattern=BRANCH)] = None
     model: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")] = None
     context: Annotated[str | None, Field(max_length=CONTEXT_LENGTH)] = None
-    timeoutSeconds: Annotated[Whole, Field(ge=TIMEOUT_SECONDS[0], le=TIMEOUT_SECONDS[1])] = (  # noqa: N815
+    timeoutSeconds: Annotated[int, Field(ge=TIMEOUT_SECONDS[0], le=TIMEOUT_SECONDS[1]), WHOLE] = (  # noqa: N815
         DEFAULT_TIMEOUT_SECONDS
     )
     workspace: Literal["ephemeral", "persistent"] = "ephemeral"

@@ -12,7 +12,7 @@ from service.domain.times import iso
 from service.problems import ProblemError
 from service.routers import views
 from service.routers.access import caller
-from service.routers.dispatches import Moment, Whole, moment, storable
+from service.routers.dispatches import WHOLE, Moment, moment, storable
 from service.routers.errors import documented, threaded
 from service.services import Services
 
@@ -49,7 +49,7 @@ class Rotation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    overlapSeconds: Annotated[Whole, Field(ge=0, le=604_800)] = 0  # noqa: N815
+    overlapSeconds: Annotated[int, Field(ge=0, le=604_800), WHOLE] = 0  # noqa: N815
 
 
 class NewKey(views.KeyView):

@@ -62,7 +62,6 @@ class DispatchView(BaseModel):
     repository: str | None = None
     branch: str | None = None
     model: str | None = None
-    workspaceId: str | None = None  # noqa: N815
     startedAt: str | None = None  # noqa: N815
     endedAt: str | None = None  # noqa: N815
     taskArn: str | None = None  # noqa: N815
@@ -127,7 +126,6 @@ def dispatch(job: Job, position: Position | None = None) -> dict[str, Any]:
         "repository": job.repository,
         "branch": job.branch,
         "model": job.model,
-        "workspaceId": job.workspace_id,
         "startedAt": iso(job.started_at) if job.started_at is not None else None,
         "endedAt": iso(job.ended_at) if job.ended_at is not None else None,
         "taskArn": job.task_arn,
