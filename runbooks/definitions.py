@@ -7,6 +7,7 @@ from typing import Any
 
 from outpost.agents import FARGATE_MEMORY
 from outpost.names import SERVICE
+from runbooks.looking import Absent
 from runbooks.observations import Region
 from runbooks.observations.containers import Definition
 from runbooks.remedies import Action, Call, Plan
@@ -23,6 +24,7 @@ _DESCRIBED_ONLY = {
     "deregisteredAt",
     "deleteRequestedAt",
 }
+REVISIONS_BACK = 3  # of a task definition, in which a lost setting is looked for
 ROLL_OUT = 180  # seconds for a deployment to become steady
 
 ContainerChange = Callable[[dict[str, Any]], dict[str, Any]]
@@ -54,6 +56,37 @@ def with_environment(definition: Definition, variables: Mapping[str, str]) -> di
         merged = definition.environment | dict(variables)
         return container | {
             "environment": [{"name": name, "value": value} for name, value in sorted(merged.items())]
+        }
+
+    return with_container(definition, change)
+
+
+def with_earlier_settings(region: Region, definition: Definition, names: list[str]) -> dict[str, Any] | None:
+    """Parameters of RegisterTaskDefinition for a copy with settings as earlier revisions had them.
+
+    None when one of the names is in none of the last few revisions.
+    """
+    variables: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+    for revision in range(definition.revision - 1, 0, -1)[:REVISIONS_BACK]:
+        try:
+            earlier = region.containers.described(f"{definition.raw['family']}:{revision}")
+        except Absent:
+            continue
+        for name in names:
+            if earlier.environment.get(name, "").strip():
+                variables.setdefault(name, earlier.environment[name])
+            elif name in earlier.secrets:
+                secrets.setdefault(name, earlier.secrets[name])
+    if variables.keys() | secrets.keys() != set(names):
+        return None
+    environment = sorted((definition.environment | variables).items())
+    given = sorted((definition.secrets | secrets).items())
+
+    def change(container: dict[str, Any]) -> dict[str, Any]:
+        return container | {
+            "environment": [{"name": name, "value": value} for name, value in environment],
+            "secrets": [{"name": name, "valueFrom": source} for name, source in given],
         }
 
     return with_container(definition, change)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 from outpost.control_plane import REQUIRED_ENVIRONMENT, REQUIRED_SECRETS
 from outpost.names import CONTROL_PLANE_PORT
 from outpost.policy import Verdict as Decided
 from runbooks.alarms import MetricAlarm
-from runbooks.definitions import deploy, next_memory, with_container, with_environment, with_memory
+from runbooks.definitions import deploy, next_memory, with_earlier_settings, with_environment, with_memory
+from runbooks.grants import put_inline_policy
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
 from runbooks.observations.containers import Definition
-from runbooks.remedies import Action, Call, Plan
+from runbooks.remedies import Plan
 
 RUNBOOK = Runbook(
     issue="health-check-failing",
@@ -39,7 +38,6 @@ RUNBOOK = Runbook(
 
 STARTUP = 30  # seconds; a task that lives longer has started (the service's health check grace period)
 MEMORY_LIMIT, MEMORY_WARNING = 98, 90  # percent of the task's memory
-REVISIONS_BACK = 3  # of the task definition, in which a lost setting is looked for
 TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query")
 TABLE_POLICY = "dynamodb-access"
 
@@ -53,40 +51,8 @@ def _missing(definition: Definition) -> list[str]:
 def _restore_settings(region: Region) -> Plan | None:
     """The lost settings as the last revision that had them gave them."""
     definition = region.containers.definition()
-    missing = _missing(definition)
-    variables: dict[str, str] = {}
-    secrets: dict[str, str] = {}
-    for revision in range(definition.raw["revision"] - 1, 0, -1)[:REVISIONS_BACK]:
-        try:
-            earlier = region.containers.described(f"{definition.raw['family']}:{revision}")
-        except Absent:
-            continue
-        for name in missing:
-            if earlier.environment.get(name, "").strip():
-                variables.setdefault(name, earlier.environment[name])
-            elif name in earlier.secrets:
-                secrets.setdefault(name, earlier.secrets[name])
-    if variables.keys() | secrets.keys() != set(missing):
-        return None
-    wanted = {
-        "environment": definition.environment | variables,
-        "secrets": definition.secrets | secrets,
-    }
-    return deploy(
-        region,
-        with_container(
-            definition,
-            lambda container: (
-                container
-                | {
-                    "environment": [
-                        {"name": n, "value": v} for n, v in sorted(wanted["environment"].items())
-                    ],
-                    "secrets": [{"name": n, "valueFrom": v} for n, v in sorted(wanted["secrets"].items())],
-                }
-            ),
-        ),
-    )
+    corrected = with_earlier_settings(region, definition, _missing(definition))
+    return deploy(region, corrected) if corrected else None
 
 
 @RUNBOOK.cause(
@@ -276,15 +242,7 @@ def _grant_tables(region: Region) -> Plan | None:
             }
         ],
     }
-    policy = {"RoleName": definition.task_role, "PolicyName": TABLE_POLICY}
-    before = region.access.inline_policy(definition.task_role, TABLE_POLICY)
-    undo = (
-        Call("iam:PutRolePolicy", {**policy, "PolicyDocument": before})
-        if before
-        else Call("iam:DeleteRolePolicy", policy)
-    )
-    put = Call("iam:PutRolePolicy", {**policy, "PolicyDocument": json.dumps(document)})
-    return Plan(actions=(Action(put, undo),), state=before)
+    return put_inline_policy(region, definition.task_role, TABLE_POLICY, document)
 
 
 @RUNBOOK.cause(

@@ -9,6 +9,7 @@ from outpost.names import TASK_ROLE, TASK_ROLE_POLICY
 from outpost.policy import Decision, Request, Verdict, evaluate, parse
 from runbooks.alarms import LogAlarm
 from runbooks.definitions import deploy, with_environment
+from runbooks.grants import put_inline_policy
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped, warn
 from runbooks.observations import Region
@@ -67,15 +68,7 @@ def _allow_upload(region: Region) -> Plan | None:
             {"Sid": "Listing", "Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]},
         ],
     }
-    policy = {"RoleName": role, "PolicyName": TASK_ROLE_POLICY}
-    before = region.access.inline_policy(role, TASK_ROLE_POLICY)
-    undo = (
-        Call("iam:PutRolePolicy", policy | {"PolicyDocument": before})
-        if before
-        else Call("iam:DeleteRolePolicy", policy)
-    )
-    put = Call("iam:PutRolePolicy", policy | {"PolicyDocument": json.dumps(document)})
-    return Plan(actions=(Action(put, undo),), state=before)
+    return put_inline_policy(region, role, TASK_ROLE_POLICY, document)
 
 
 @RUNBOOK.cause(
