@@ -1,34 +1,31 @@
 """What a fresh region is given so that it can be used at once: an admin key, and keys for the agents."""
 
-import hashlib
-import secrets
 from datetime import UTC, datetime
 
 from local.aws.call import Call
 from local.aws.client import Clients
 from local.aws.errors import Response
 from outpost.agents import AGENTS
+from outpost.api_keys import PREFIX_LENGTH, Scope, key_hash, new_key
 from outpost.names import Names, agent_secret
 
 TENANT = "demo"
 OK = 200
-KEY_PREFIX = "otp_"
-PREFIX_LENGTH = 15  # characters by which the guide looks a key up
 PLACEHOLDER = "local-region-placeholder"  # the rehearsal stand-in calls no model
 
 
 def create_key(clients: Clients, stack: str) -> str:
     """Write an admin key of the demo tenant into the table of keys; the key itself."""
-    key = KEY_PREFIX + secrets.token_hex(32)
+    key = new_key()
     clients.internal("dynamodb").put_item(
         TableName=Names(stack).api_keys_table,
         Item={
             "apiKeyId": {"S": "key-demo"},
             "tenantId": {"S": TENANT},
             "name": {"S": "local region"},
-            "keyHash": {"S": hashlib.sha256(key.encode()).hexdigest()},
+            "keyHash": {"S": key_hash(key)},
             "keyPrefix": {"S": key[:PREFIX_LENGTH]},
-            "scopes": {"SS": ["admin"]},
+            "scopes": {"SS": [Scope.ADMIN.value]},
             "status": {"S": "active"},
             "createdAt": {"S": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")},
         },

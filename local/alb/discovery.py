@@ -29,6 +29,7 @@ class Discovery:
         self._names: dict[str, str] = {}
         self._listening: set[tuple[str, int]] = set()
         self._turn = itertools.count()
+        self._forwarding: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
 
     def resolve(self, value: str) -> str:
         """`value` with the names of service discovery replaced; others stay as they are."""
@@ -84,6 +85,10 @@ class Discovery:
     async def _forward(
         self, registry: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        current = asyncio.current_task()
+        if current:
+            self._forwarding.add(current)
+            current.add_done_callback(self._forwarding.discard)
         for instance in self._instances(registry):
             try:
                 theirs, ours = await asyncio.open_connection(instance, port)

@@ -3,6 +3,8 @@
 A long poll waits without holding the region's lock.
 """
 
+import select
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -94,6 +96,8 @@ class Sqs:
                 left = min(left, max(upcoming - time.time(), 0.005))
             with self._arrival:
                 self._arrival.wait(left)
+            if _hung_up(call):  # a message given to no one would be hidden for its visibility timeout
+                return {}
 
     def _install(self) -> None:
         """Let moto's own senders (SNS, S3) and its queue attributes use these messages."""
@@ -194,6 +198,19 @@ class Sqs:
         )
         with self._arrival:
             self._arrival.notify_all()
+        return True
+
+
+def _hung_up(call: Call) -> bool:
+    """Whether the caller has closed its connection while it waited."""
+    connection = call.environ.get("werkzeug.socket")
+    if connection is None:
+        return False
+    watch = select.poll()
+    watch.register(connection, select.POLLIN)
+    try:
+        return bool(watch.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
         return True
 
 

@@ -1,5 +1,7 @@
 """The embedded AWS where it differs from plain moto: transactions, long polling, faults, wire formats."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -154,6 +156,21 @@ def test_a_long_poll_ends_with_the_message_and_holds_nobody_up(
     thread.join(10)
 
     assert received[0] - sent < 2
+
+
+def test_a_message_is_not_given_to_a_caller_that_has_gone(empty_region: LocalRegion, bench: Bench) -> None:
+    sqs = empty_region.client("sqs")
+    url = sqs.create_queue(QueueName=f"gone-{bench.number}")["QueueUrl"]
+    source = (
+        "import boto3, sys; boto3.client('sqs').receive_message(QueueUrl=sys.argv[1], WaitTimeSeconds=20)"
+    )
+    with subprocess.Popen([sys.executable, "-c", source, url], env=empty_region.environment) as caller:
+        time.sleep(2)  # it waits by now; if it does not, the test is only less sharp
+        caller.kill()
+
+    sqs.send_message(QueueUrl=url, MessageBody="hello")
+
+    assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2)["Messages"][0]["Body"] == "hello"
 
 
 @pytest.mark.parametrize(
