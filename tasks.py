@@ -8,7 +8,7 @@ from invoke import Collection, Context, Exit, task
 from benchmarks.tasks import bench
 from infra.operations import tasks as operations
 from infra.operations.key_tasks import keys
-from infra.tasks import cost, deploy, images, scan
+from infra.tasks import audit, cost, deploy, images, scan
 from local import tasks as local_tasks
 from runbooks import tasks as runbooks_tasks
 
@@ -83,13 +83,14 @@ def lock(c: Context) -> None:
         f"{compile_} --python-version 3.11 --universal --all-extras --group dev -o requirements.lock"
         " pyproject.toml",
         f"{compile_} --python-version 3.11 --universal -o infra/scan.lock infra/scan.in",
+        f"{compile_} --python-version 3.11 --universal -o infra/audit.lock infra/audit.in",
         f"{image} --extra service -o images/service.lock pyproject.toml",
         f"{image} -o images/aider/requirements.lock images/aider/requirements.in",
     )
 
 
 namespace = Collection(
-    lint, test, demo, bench, lock, runbooks_tasks.diagnose, docs, cost, deploy, scan, *operations.TASKS
+    lint, test, demo, bench, lock, runbooks_tasks.diagnose, docs, cost, deploy, scan, audit, *operations.TASKS
 )
 namespace.add_collection(operations.secrets)
 namespace.add_collection(keys)

@@ -1,26 +1,22 @@
 """`./inv scan`: Checkov's AWS rules over the stacks as declared, in an environment of its own."""
 
 import json
-import shutil
 import subprocess
-import sys
 import tempfile
-import venv
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.rendering import ACCOUNT, ROOT, Declared
+from infra.rendering import ACCOUNT, Declared
+from infra.scan_environment import scanner
 from infra.scan_exceptions import ACCEPTED, Accepted
 from infra.scan_plan import as_plan
 from outpost.errors import OutpostError
 from outpost.names import REGION
 
-# Checkov pins libraries that are older than those of the project.
-LOCK = ROOT / "infra" / "scan.lock"
-ENVIRONMENT = ROOT / ".outpost" / "scan"
+LOCK = Path(__file__).with_name("scan.lock")
 STACKS = ("dev", "prod")
 # What production is expected to have and a stack file in a public repository has not.
 _CERTIFICATE = "certificate/00000000-0000-0000-0000-000000000000"
@@ -62,7 +58,7 @@ class Verdict:
 
 def scan(stacks: Sequence[str] = STACKS) -> Verdict:
     """Renders and scans. Raises `OutpostError` (`scanner-missing`, `scanner-failed`) when it cannot."""
-    checkov = _environment()
+    checkov = scanner("checkov", LOCK)
 
     def one(stack: str) -> tuple[int, list[Finding]]:
         return _run(checkov, stack, Declared.of_stack(stack, OVERRIDES.get(stack)))
@@ -130,7 +126,9 @@ def _run(checkov: Path, stack: str, declared: Declared) -> tuple[int, list[Findi
     except (ValueError, KeyError, TypeError) as error:
         lines = done.stderr.strip().splitlines() or ["it printed no report"]
         raise OutpostError(
-            "scanner-failed", f"Checkov failed: {lines[-1]}", remedy=f"Remove {ENVIRONMENT} and try again."
+            "scanner-failed",
+            f"Checkov failed: {lines[-1]}",
+            remedy="Run ./inv scan again with a clean .outpost/checkov.",
         ) from error
     return passed, [
         Finding(
@@ -142,31 +140,3 @@ def _run(checkov: Path, stack: str, declared: Declared) -> tuple[int, list[Findi
         )
         for each in failed
     ]
-
-
-def _environment() -> Path:
-    """Checkov's program, in an environment that is made when it is missing or stale."""
-    stamp = ENVIRONMENT / ".locked"
-    checkov = ENVIRONMENT / "bin" / "checkov"
-    if stamp.is_file() and stamp.read_bytes() == LOCK.read_bytes():
-        return checkov
-    sys.stderr.write(f"scan: making {ENVIRONMENT} (once)\n")
-    python, lock = str(ENVIRONMENT / "bin" / "python"), str(LOCK)
-    if uv := shutil.which("uv"):
-        commands = [
-            [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)],
-            [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, lock],
-        ]
-    else:
-        venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        commands = [[python, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", lock]]
-    for command in commands:
-        done = subprocess.run(command, stdout=sys.stderr, check=False)
-        if done.returncode:
-            raise OutpostError(
-                "scanner-missing",
-                "Checkov could not be installed.",
-                remedy="It needs a package index; see above.",
-            )
-    shutil.copyfile(LOCK, stamp)
-    return checkov

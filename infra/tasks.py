@@ -146,4 +146,27 @@ def scan(c: Context, stack: list[str], accepted: bool = False) -> None:
         raise Exit(code=1)
 
 
+@task(
+    help={
+        "stack": "stack whose account is looked at (default: OUTPOST_STACK, or dev)",
+        "local": "the local region, whatever the environment says",
+    }
+)
+def audit(c: Context, stack: str = "", local: bool = False) -> None:
+    """Check the deployed stack with Prowler. Takes minutes. Exits with 1 for what nobody accepted."""
+    from infra.audit import audit as look
+    from runbooks.target import Target
+
+    with _reported("audit"):
+        target = Target.from_environment(stack=stack, local=local)
+        profile = target.profile or "of the environment"
+        _say(f"audit: region {target.region}, stack {target.stack}, profile {profile}")
+        accepted, found = look(target)
+    for finding in found:
+        print(finding)
+    print(f"{accepted} findings accepted with a reason, {len(found)} open")
+    if found:
+        raise Exit(code=1)
+
+
 images = Collection("images", build_images, push_images)
