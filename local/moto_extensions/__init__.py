@@ -3,7 +3,7 @@
 Installed once, where moto's application is made.
 """
 
-from local.moto_extensions import ec2, ecs, efs, iam, route53, s3, servicediscovery
+from local.moto_extensions import ec2, ecs, efs, iam, logs, route53, s3, servicediscovery
 
 
 def install() -> None:
@@ -12,6 +12,7 @@ def install() -> None:
     ecs.install()
     efs.install()
     iam.install()
+    logs.install()
     route53.install()
     s3.install()
     servicediscovery.install()
