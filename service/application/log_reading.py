@@ -8,7 +8,7 @@ from typing import Any
 
 from service import log
 from service.domain.job import Job
-from service.domain.ports import Artifacts, Logs
+from service.domain.ports import Artifacts, Logs, UnavailableError
 from service.domain.times import from_iso, iso
 
 ARCHIVE_BYTES = 256 * 1024  # read at a time from output.log
@@ -51,7 +51,12 @@ class LogReading:
             return self._archived(job, int(place))
         if job.task_arn is None:
             return LinePage(lines=(), cursor=None, complete=job.status.terminal)
-        page = self._logs.page(job.agent, job.task_arn, place or None, limit)
+        try:
+            page = self._logs.page(job.agent, job.task_arn, place or None, limit)
+        except UnavailableError as error:
+            if place and error.code == "InvalidParameterException":  # forged, or over a day old
+                raise BadCursorError(place) from error
+            raise
         if page.token is None and job.status.terminal and not place:
             return self._archived(job, 0)
         lines = [line_of(each.at, each.message) for each in page.lines]
@@ -80,14 +85,20 @@ def line_of(at: float, text: str) -> Line:
     try:
         found: Any = json.loads(text)
         moment = from_iso(found["time"]) if "time" in found else at
+        iso(moment)  # a year that cannot be shown is no time
         return Line(
             at=moment,
-            message=log.redact(str(found["message"])),
-            level=str(found.get("level", "info")),
-            stream=str(found.get("stream", "worker")),
+            message=_safe(str(found["message"])),
+            level=_safe(str(found.get("level", "info"))),
+            stream=_safe(str(found.get("stream", "worker"))),
         )
-    except (ValueError, KeyError, TypeError):
-        return Line(at=at, message=log.redact(text))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return Line(at=at, message=_safe(text))
+
+
+def _safe(text: str) -> str:
+    """Redacted, and without the halves of surrogate pairs that JSON can spell and UTF-8 cannot."""
+    return log.redact(text.encode("utf-8", "replace").decode())
 
 
 def event_id(cursor: str | None, read: int) -> str:

@@ -4,11 +4,11 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.responses import JSONResponse, Response
 
 from outpost.dispatch import Status
-from outpost.names import MANIFEST
+from outpost.names import ARTIFACTS, MANIFEST
 from service.application.log_reading import shown
 from service.domain.job import Job
 from service.domain.keys import ApiKey, Scope
@@ -16,6 +16,7 @@ from service.routers.access import caller
 from service.routers.dispatches import CURSOR, known_id
 from service.routers.errors import documented, threaded
 from service.routers.streams import Follow, Streams
+from service.routers.workers import Artifact
 from service.services import Services
 
 
@@ -52,6 +53,14 @@ class ArtifactList(BaseModel):
     artifacts: list[ArtifactView]
 
 
+def _file(entry: object) -> dict[str, Any] | None:
+    """An entry of a manifest, which was written where the agent ran: read as a worker's report is."""
+    try:
+        return Artifact.model_validate(entry).model_dump()
+    except ValidationError:
+        return None
+
+
 def make(services: Services) -> APIRouter:
     router = APIRouter(prefix="/dispatch/{dispatch_id}", tags=["dispatches"])
     may_see = Depends(caller(services, Scope.STATUS))
@@ -63,10 +72,10 @@ def make(services: Services) -> APIRouter:
             return [dict(each) for each in job.artifacts]
         data = services.artifacts.read(f"{job.dispatch_id}/{MANIFEST}", limit=64 * 1024)
         try:
-            files = json.loads(data or b"{}").get("files", [])
-            return [each for each in files if isinstance(each.get("name"), str) and "/" not in each["name"]]
-        except (ValueError, AttributeError):
+            files = list(json.loads(data or b"{}")["files"])
+        except (ValueError, KeyError, TypeError, RecursionError):
             return []
+        return [file for each in files if (file := _file(each)) and file["name"] in ARTIFACTS]
 
     @router.get(
         "/logs",

@@ -1,6 +1,7 @@
 """Logs and artifacts over HTTP."""
 
 import json
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 from outpost.agents import Agent
 from outpost.dispatch import Status
 from service.domain.job import Job
-from service.domain.ports import LogLine, LogPage
+from service.domain.ports import LogLine, LogPage, UnavailableError
 from service.routers import streams
 from tests.service.harness import World
 
@@ -122,3 +123,60 @@ def test_artifacts_of_a_stopped_worker_come_from_its_manifest(
     found = http.get(f"/dispatch/{ID}/artifacts", headers=ended).json()["artifacts"]
     assert [each["name"] for each in found] == ["changes.patch"]
     assert f"/{ID}/changes.patch?" in found[0]["url"]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "[" * 60_000,
+        "[]",
+        '{"files": 1}',
+        '{"files": [{"name": "\\ud800", "size": 1, "sha256": ""}]}',
+        f'{{"files": [{{"name": "output.log", "size": NaN, "sha256": "{"0" * 64}"}}]}}',
+        f'{{"files": [{{"name": "another", "size": 1, "sha256": "{"0" * 64}"}}]}}',
+    ],
+)
+def test_a_manifest_that_an_agent_forged_shows_nothing(
+    world: World, http: TestClient, ended: dict[str, str], manifest: str
+) -> None:
+    world.boto("s3").put_object(
+        Bucket=world.settings.artifacts_bucket, Key=f"{ID}/manifest.json", Body=manifest
+    )
+    answer = http.get(f"/dispatch/{ID}/artifacts", headers=ended)
+    assert (answer.status_code, answer.json()) == (200, {"artifacts": []})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 60_000,
+        '{"message": "\\ud800"}',
+        '{"message": "x", "stream": "\\udfff"}',
+        '{"message": "x", "time": "9999-12-31T23:59:59-12:00"}',
+        '{"message": "x", "time": 1}',
+        "\x00",
+    ],
+)
+def test_a_line_that_an_agent_forged_is_shown_as_text(
+    http: TestClient, ended: dict[str, str], monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr(Scripted, "line", staticmethod(lambda _: line))
+    answer = http.get(f"/dispatch/{ID}/logs", headers=ended)
+    assert answer.status_code == 200
+    assert len(answer.json()["lines"]) == 2
+    stream = http.get(f"/dispatch/{ID}/logs?follow=true", headers=ended).text
+    assert [each["event"] for each in events(stream)] == ["log"] * 5 + ["end"]
+
+
+def test_a_cursor_that_cloudwatch_does_not_know_is_no_outage(
+    world: World, http: TestClient, ended: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing:
+        def page(self, *_: object) -> LogPage:
+            raise UnavailableError("logs", "InvalidParameterException")
+
+    monkeypatch.setattr(world.services.logs, "_logs", Refusing())
+    forged = urlsafe_b64encode(b"logs:f/0").decode().rstrip("=")
+    answer = http.get(f"/dispatch/{ID}/logs", params={"cursor": forged}, headers=ended)
+    assert (answer.status_code, answer.json()["code"]) == (404, "invalid-cursor")
+    assert http.get(f"/dispatch/{ID}/logs", headers=ended).status_code == 503
