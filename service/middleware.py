@@ -80,7 +80,7 @@ class Around:
                 key.tenant_id,
                 f"{scope['method']} {fields['route']}",
                 apiKeyId=key.api_key_id,
-                path=path[:256],
+                path=log.redact(path)[:256],
                 status=status,
                 requestId=scope["state"]["request_id"],
             )

@@ -1,9 +1,13 @@
 """The audit trail and webhooks over HTTP."""
 
+import contextlib
 import hashlib
 import hmac
+import http.client
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -102,11 +106,60 @@ def test_a_delivery_that_failed_stays_due(local: World, receiver: Receiver) -> N
         "https://10.0.0.1/",
         "https://[::1]/",
         "http://a/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[64:ff9b::a9fe:a9fe]/",
+        "https://[2002:a9fe:a9fe::1]/",
+        "https://224.0.0.1/",
+        "https://2130706433/",
+        "https://a..b/",
+        f"https://{'a' * 64}.com/",
     ],
 )
 def test_nothing_inside_is_called(url: str) -> None:
     with pytest.raises(outbound.ForbiddenAddressError):
         outbound.post(url, b"", {}, local=False)
+
+
+def test_a_webhook_to_no_host_name_is_tried_and_given_up_like_any_other(
+    world: World, http: TestClient
+) -> None:
+    key = {"X-API-Key": world.key()}
+    made = http.post("/dispatch", json={**BODY, "webhookUrl": "https://a..b/"}, headers=key).json()
+    http.delete(f"/dispatch/{made['dispatchId']}", headers=key)
+    world.services.notifying.close()
+    tries = http.get(f"/dispatch/{made['dispatchId']}/deliveries", headers=key).json()["deliveries"]
+    assert [each["error"] for each in tries] == ["a..b is not a host name"]
+
+
+def test_an_answer_that_drips_does_not_hold_a_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "WHOLE", 0.3)
+    done = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            while not done.wait(0.05):
+                connection.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        begun = time.monotonic()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            outbound.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"", {}, local=True)
+        took = time.monotonic() - begun
+        done.set()
+        thread.join()
+    assert took < 3
+
+
+def test_a_key_in_a_path_is_not_in_the_trail(world: World, http: TestClient) -> None:
+    key = world.key()
+    http.get(f"/keys/{key}", headers={"X-API-Key": key})
+    world.services.audit.flush()
+    trail = http.get("/audit", headers={"X-API-Key": key}).text
+    assert "/keys/[redacted]" in trail
+    assert key not in trail
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "https://u:p@example.com/", "ftp://x/", "https://"])
