@@ -26,6 +26,7 @@ from service.git import Git
 
 BUNDLE = "changes.bundle"
 RECORD_TRIES = 5
+MAX_BUNDLE = 128 * 1024**2  # bytes, held in memory, of which a replica has 2 GB; see AT_ONCE
 
 
 class PromotionError(OutpostError):
@@ -125,7 +126,12 @@ class Promoting:
     def _bundle(self, job: Job, scratch: Path) -> Path:
         """The bundle, if it is the one that the worker reported."""
         wanted = next((each for each in job.artifacts if each.get("name") == BUNDLE), None)
-        data = self._artifacts.read(f"{job.dispatch_id}/{BUNDLE}") if wanted else None
+        if wanted is not None and wanted["size"] > MAX_BUNDLE:
+            raise PromotionError(
+                "bundle-too-large", f"The bundle is larger than {MAX_BUNDLE} bytes; fetch it as an artifact."
+            )
+        # What was reported need not be what was uploaded: never more than the bound is read.
+        data = self._artifacts.read(f"{job.dispatch_id}/{BUNDLE}", limit=MAX_BUNDLE) if wanted else None
         if wanted is None or not data:
             raise PromotionError("no-changes", "The dispatch left no changes to promote.")
         if hashlib.sha256(data).hexdigest() != wanted["sha256"]:
@@ -156,7 +162,7 @@ class Promoting:
                 name,
                 head=request.branch,
                 base=record["base"],
-                title=request.title or job.task_preview.splitlines()[0][:72],
+                title=request.title or _title(job),
                 body=request.body or f"Made by {job.agent} in dispatch {job.dispatch_id}.",
             )
         return {"pullRequest": pull}
@@ -171,6 +177,12 @@ class Promoting:
                 return
             except ConflictError:
                 current = self._dispatches.store.get(job.tenant_id, job.dispatch_id)
+
+
+def _title(job: Job) -> str:
+    """The first line of the task that has words."""
+    lines = (line.strip() for line in job.task_preview.splitlines())
+    return next((line for line in lines if line), job.dispatch_id)[:72]
 
 
 def _made(directory: Path) -> Path:

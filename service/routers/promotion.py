@@ -1,5 +1,6 @@
 """`POST /promote`: a dispatch's changes become a branch and, on request, a pull request."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -17,6 +18,7 @@ from service.routers.errors import documented, threaded
 from service.services import Services
 
 BRANCH_LENGTH = 200
+AT_ONCE = 4  # git runs for minutes at worst, on threads and memory that all routes share
 _STATUS = {"git-failed": 502, "git-timeout": 502, "github-unavailable": 502, "pull-request-refused": 502}
 
 
@@ -52,6 +54,7 @@ class Promotion(BaseModel):
 
 def make(services: Services) -> APIRouter:
     router = APIRouter(tags=["promotion"])
+    at_once = asyncio.Semaphore(AT_ONCE)
 
     @router.post(
         "/promote",
@@ -75,9 +78,10 @@ def make(services: Services) -> APIRouter:
             body=body.body,
         )
         try:
-            record = await threaded(
-                lambda: services.promoting.promote(key.tenant_id, known_id(body.dispatchId), request)
-            )
+            async with at_once:
+                record = await threaded(
+                    lambda: services.promoting.promote(key.tenant_id, known_id(body.dispatchId), request)
+                )
         except ProblemError:
             raise
         except OutpostError as error:

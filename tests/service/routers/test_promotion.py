@@ -5,18 +5,22 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import pytest
 from starlette.testclient import TestClient
 
 from outpost.agents import Agent
 from outpost.dispatch import Status
+from service.application import promoting
 from service.domain.job import Inputs, Job
 from service.domain.keys import Limits
 from service.domain.ports import Acceptance
+from service.routers.promotion import AT_ONCE
 from tests.service.harness import OneAtATime, World, make_world
 
 ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -194,3 +198,44 @@ def test_a_tenant_without_a_token_for_the_repository_cannot_promote(hosted: Host
     hosted.world.boto("secretsmanager").put_secret_value(SecretId="outpost/github", SecretString=value)
     answer = hosted.promote(branch="outpost/one")
     assert (answer.status_code, answer.json()["code"]) == (409, "no-git-access")
+
+
+def test_a_bundle_larger_than_a_replica_can_hold_is_not_read(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promoting, "MAX_BUNDLE", 100)
+    answer = hosted.promote(branch="outpost/one")
+    assert (answer.status_code, answer.json()["code"]) == (409, "bundle-too-large")
+
+
+def test_a_bundle_that_outgrew_its_report_is_read_up_to_the_bound(hosted: Hosted) -> None:
+    read = Mock(return_value=b"x")
+    with patch.object(hosted.world.services.artifacts, "read", read):
+        assert hosted.promote(branch="outpost/one").json()["code"] == "artifact-altered"
+    read.assert_called_once_with(f"{ID}/changes.bundle", limit=promoting.MAX_BUNDLE)
+
+
+def test_promotions_that_hang_leave_threads_to_the_other_routes(hosted: Hosted) -> None:
+    running, free = threading.Semaphore(0), threading.Event()
+
+    def hang(*_: object) -> dict[str, object]:
+        running.release()
+        free.wait(30)
+        return {}
+
+    with patch.object(hosted.world.services.promoting, "promote", hang), ThreadPoolExecutor(12) as pool:
+        answers = [pool.submit(hosted.promote) for _ in range(12)]
+        for _ in range(AT_ONCE):
+            assert running.acquire(timeout=10)
+        health = hosted.http.get("/health").status_code
+        further = running.acquire(timeout=0.3)
+        free.set()
+        codes = {each.result().status_code for each in answers}
+    assert (health, further, codes) == (200, False, {200})
+
+
+@pytest.mark.parametrize("name", ["--upload-pack=x", "../x", "a..b", "x.lock", "x y", "refs/x:refs/y", "x\n"])
+def test_a_name_that_git_would_read_otherwise_is_refused(hosted: Hosted, name: str) -> None:
+    for field_name in ("branch", "base"):
+        assert hosted.promote(**{field_name: name}).status_code == 422
+    assert list(hosted.heads()) == ["main"]
