@@ -1,5 +1,6 @@
 """Making, changing and revoking API keys."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from service.application.authentication import Authentication
 from service.domain.keys import PREFIX_LENGTH, ApiKey, key_hash, new_key
 from service.domain.ports import Clock, KeyStore
 from service.domain.times import iso
+
+_KEY_ID = re.compile(r"[!-~]{1,256}")  # an operator may choose one; DynamoDB takes at most 2,048 bytes
 
 
 class KeyNotFoundError(Exception):
@@ -61,6 +64,8 @@ class KeyManagement:
 
     def get(self, tenant_id: str, api_key_id: str) -> ApiKey:
         """Raises `KeyNotFoundError`, for another tenant's key as for none."""
+        if not _KEY_ID.fullmatch(api_key_id):
+            raise KeyNotFoundError(api_key_id)
         key = self._keys.get(api_key_id)
         if key is None or key.tenant_id != tenant_id:
             raise KeyNotFoundError(api_key_id)

@@ -17,6 +17,7 @@ from service.routers.errors import threaded
 from service.services import Services
 
 MAX_UPLOAD = 5 * 1024**3  # S3: one PUT
+MOST = 10**12  # files or lines; DynamoDB refuses numbers of over 38 digits
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -49,16 +50,16 @@ class Cause(BaseModel):
 class Changes(BaseModel):
     """The size of the patch."""
 
-    files: Annotated[int, Field(ge=0)] = 0
-    insertions: Annotated[int, Field(ge=0)] = 0
-    deletions: Annotated[int, Field(ge=0)] = 0
+    files: Annotated[int, Field(ge=0, le=MOST)] = 0
+    insertions: Annotated[int, Field(ge=0, le=MOST)] = 0
+    deletions: Annotated[int, Field(ge=0, le=MOST)] = 0
 
 
 class Artifact(BaseModel):
     """A file that was uploaded."""
 
     name: Name
-    size: Annotated[int, Field(ge=0)]
+    size: Annotated[int, Field(ge=0, le=MAX_UPLOAD)]
     sha256: Sha256
 
 

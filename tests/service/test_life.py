@@ -210,3 +210,25 @@ def test_what_waits_shows_its_place_and_a_lost_message_is_made_up_for(
     assert world.services.reconciler.sweep_deadlines() == 1
     messages = world.boto("sqs").receive_message(QueueUrl=world.settings.launch_queue_url)["Messages"]
     assert [json.loads(each["Body"])["dispatchId"] for each in messages] == [ids[0]]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"changes": {"files": 10**50}},
+        {"artifacts": [{"name": "output.log", "size": 10**50, "sha256": "0" * 64}]},
+        {"summary": "\ud800"},
+    ],
+)
+def test_a_report_that_could_not_be_stored_is_refused(
+    cluster: World, http: TestClient, report: dict[str, Any]
+) -> None:
+    """DynamoDB takes numbers of 38 digits; its refusal would read as an outage, and be tried again."""
+    key = {"X-API-Key": cluster.key()}
+    dispatch_id = http.post("/dispatch", json=BODY, headers=key).json()["dispatchId"]
+    launch(cluster)
+    worker = token_of(cluster, http.get(f"/dispatch/{dispatch_id}", headers=key).json())
+    http.post("/worker/claim", json={}, headers=worker)
+    answer = http.post("/worker/result", content=json.dumps({"exitCode": 0, **report}), headers=worker)
+    assert answer.status_code == 422, answer.text
+    assert http.post("/worker/result", json={"exitCode": 0}, headers=worker).json() == {"status": "COMPLETED"}

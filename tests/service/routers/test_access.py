@@ -138,3 +138,13 @@ def test_the_request_rate_is_exact_and_says_when_to_come_back(world: World, http
     assert answers[0].headers["X-RateLimit-Remaining"] == "4"
     assert int(answers[-1].headers["Retry-After"]) in range(1, 14)
     assert answers[-1].json()["runbook"] == "client-failing/rate-limited"
+
+
+@pytest.mark.parametrize("key_id", ["a" * 3000, "%00", "%C3%A9", "%ED%A0%80"])
+def test_what_cannot_be_a_keys_id_is_not_asked_for(world: World, http: TestClient, key_id: str) -> None:
+    """DynamoDB refuses keys of over 2,048 bytes, which would read as an outage."""
+    headers = {"X-API-Key": world.key()}
+    http.get("/keys", headers=headers)
+    calls = world.calls_of(lambda: http.get(f"/keys/{key_id}", headers=headers))
+    assert calls == []
+    assert http.delete(f"/keys/{key_id}", headers=headers).json()["code"] == "key-not-found"
