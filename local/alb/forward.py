@@ -156,6 +156,8 @@ def _forwarded(scope: Scope) -> list[tuple[bytes, bytes]]:
         (b"x-forwarded-proto", b"http"),
         (b"x-forwarded-port", str((scope.get("server") or ("", 80))[1]).encode()),
     ]
+    if any(name == b"transfer-encoding" for name, _ in scope["headers"]):  # chunked here: chunked there
+        headers.append((b"transfer-encoding", b"chunked"))
     if not any(name == b"x-amzn-trace-id" for name, _ in headers):
         unique = uuid.uuid4().hex
         headers.append((b"x-amzn-trace-id", f"Root=1-{int(time.time()):08x}-{unique[:24]}".encode()))

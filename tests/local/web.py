@@ -34,7 +34,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'too large')
     def do_POST(self):
-        body = self.rfile.read(int(self.headers['Content-Length']))
+        length = self.headers['Content-Length']
+        body = self.rfile.read(int(length)) if length else b''
+        while not length and (size := int(self.rfile.readline(), 16)):
+            body += self.rfile.read(size + 2)[:-2]
         self.send_response(201)
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()

@@ -26,6 +26,14 @@ def test_a_body_goes_through(web: Web) -> None:
     assert (answer.status_code, answer.content) == (201, body)
 
 
+def test_a_body_of_unknown_length_goes_through(web: Web) -> None:
+    web.await_rollout()
+
+    answer = httpx.post(web.region.api_url, content=iter([b"x" * 1000] * 300), trust_env=False)
+
+    assert (answer.status_code, answer.content) == (201, b"x" * 300_000)
+
+
 def test_an_answer_given_before_the_body_was_read_is_passed_on(web: Web) -> None:
     web.await_rollout()
 
