@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.apart import apart
 from worker import memory
 from worker.memory import container_mib
 from worker.process import Ended, Limits, confine_self, run
@@ -32,18 +33,21 @@ def shell(script: str, tmp_path: Path, bounds: Limits | None = None) -> tuple[En
     return ended, lines
 
 
+@apart
 def test_output_comes_line_by_line_with_both_streams(tmp_path: Path) -> None:
     ended, lines = shell("echo one; echo two >&2; printf 'no end'", tmp_path)
     assert (ended.exit_code, ended.by) == (0, "exit")
     assert lines == ["one", "two", "no end"]
 
 
+@apart
 def test_a_megabyte_of_output_is_read(tmp_path: Path) -> None:
     loop = "i=0; while [ $i -lt 20000 ]; do echo $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; i=$((i+1)); done"
     _, lines = shell(loop, tmp_path)
     assert len(lines) == 20_000
 
 
+@apart
 def test_an_exit_is_noticed_at_once_though_a_child_holds_the_pipe(tmp_path: Path) -> None:
     began = time.monotonic()
     ended, _ = shell("sleep 30 & exit 4", tmp_path)
@@ -51,6 +55,7 @@ def test_an_exit_is_noticed_at_once_though_a_child_holds_the_pipe(tmp_path: Path
     assert time.monotonic() - began < 15  # not the 30 of the child
 
 
+@apart
 def test_a_stop_from_another_thread(tmp_path: Path) -> None:
     bounds = limits()
     threading.Timer(0.3, bounds.stop.set).start()
@@ -58,12 +63,14 @@ def test_a_stop_from_another_thread(tmp_path: Path) -> None:
     assert ended.by == "stop"
 
 
+@apart
 def test_a_missing_program_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         run(["no-such-cli"], cwd=tmp_path, environment=ENVIRONMENT, limits=limits(), on_line=print)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user; root may read anything")
+@apart
 def test_a_process_of_the_same_user_cannot_read_the_workers_environment() -> None:
     reader, writer = os.pipe()
     worker = os.fork()
@@ -86,6 +93,7 @@ def test_a_process_of_the_same_user_cannot_read_the_workers_environment() -> Non
     assert os.read(reader, 16) == b"denied"
 
 
+@apart
 def test_descendants_are_found_by_both_ways() -> None:
     script = "sleep 30 & sleep 30 & sh -c 'sleep 30; :' & echo started; wait"
     process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True)
@@ -102,5 +110,6 @@ def test_descendants_are_found_by_both_ways() -> None:
         process.wait()
 
 
+@apart
 def test_the_container_has_at_most_its_task_definitions_memory() -> None:
     assert container_mib(64) <= 64
