@@ -4,7 +4,9 @@ The bundle was made by code that nobody reviewed, so git reads it in an empty re
 without the machine's configuration, with every object checked.
 """
 
+import contextlib
 import os
+import signal
 import subprocess
 from base64 import b64encode
 from pathlib import Path
@@ -40,15 +42,13 @@ class Git:
         """The command's output. Raises `GitError` (`git-failed`, `git-timeout`)."""
         command = ["git", "-C", str(self._directory), *arguments]
         try:
-            done = subprocess.run(
-                command, env=self._environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
-            )
+            returncode, output, errors = _run(command, self._environment)
         except subprocess.TimeoutExpired as error:
             raise GitError("git-timeout", f"git {arguments[0]} took over {TIMEOUT:.0f} s.") from error
-        if done.returncode != 0:
-            words = done.stderr.strip().splitlines()
-            raise GitError("git-failed", f"git {arguments[0]}: {words[-1] if words else done.returncode}")
-        return done.stdout.strip()
+        if returncode != 0:
+            words = errors.strip().splitlines()
+            raise GitError("git-failed", f"git {arguments[0]}: {words[-1] if words else returncode}")
+        return output.strip()
 
     def head_of_remote(self, branch: str) -> str | None:
         """The commit of a branch of the remote."""
@@ -79,6 +79,30 @@ class Git:
         self.run(
             "push", "--quiet", f"--force-with-lease={reference}:", "--", self._remote, f"{commit}:{reference}"
         )
+
+
+def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str, str]:
+    """Exit code, output and errors. Raises `TimeoutExpired`, and leaves none of git's helpers behind.
+
+    git talks to the remote in a process of its own, which outlives git and keeps the pipes open.
+    """
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=TIMEOUT)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return process.returncode, output, errors
 
 
 def _configuration(token: str | None) -> dict[str, str]:
