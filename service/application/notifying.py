@@ -4,6 +4,8 @@ A dispatch whose webhook is still due stays in the index of deadlines, so a deli
 """
 
 import http.client
+import threading
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +17,8 @@ from service.domain.times import iso
 from service.outbound import ForbiddenAddressError
 
 Post = Callable[[str, bytes, Mapping[str, str]], int]
-SENDERS = 4
+SENDERS = 16
+PER_TENANT = 4  # a tenant whose endpoint hangs leaves senders to the others
 RECORD_TRIES = 5
 
 
@@ -27,7 +30,11 @@ class Notifying:
         self._post = post
         self._clock = clock
         self._master_key = master_key
+        self._guard = threading.Lock()
         self._sending: set[str] = set()
+        self._busy: Counter[str] = Counter()
+        self._waiting: dict[str, deque[Job]] = {}
+        self._closed = False
         self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="webhook")
 
     def secret(self, tenant_id: str) -> str:
@@ -35,9 +42,31 @@ class Notifying:
 
     def ended(self, job: Job) -> None:
         """Deliver without waiting; what does not work is due again at the job's deadline."""
-        if job.webhook_url is not None and job.dispatch_id not in self._sending:
+        with self._guard:
+            if job.webhook_url is None or job.dispatch_id in self._sending:
+                return
             self._sending.add(job.dispatch_id)
-            self._pool.submit(self._deliver_safely, job)
+            waiting = self._waiting.get(job.tenant_id)
+            if waiting is not None and self._busy[job.tenant_id] >= PER_TENANT:
+                waiting.append(job)
+                return
+            self._waiting.setdefault(job.tenant_id, deque())
+            self._busy[job.tenant_id] += 1
+            self._pool.submit(self._serve, job)
+
+    def _serve(self, job: Job) -> None:
+        """One of the tenant's senders: this delivery, then those of the tenant that wait for one."""
+        current: Job | None = job
+        while current is not None:
+            self._deliver_safely(current)
+            with self._guard:
+                waiting = self._waiting[job.tenant_id]
+                # What still waits when this replica stops is due at its deadline, on another.
+                current = waiting.popleft() if waiting and not self._closed else None
+                if current is None:
+                    self._busy[job.tenant_id] -= 1
+                    if not self._busy[job.tenant_id]:
+                        del self._busy[job.tenant_id], self._waiting[job.tenant_id]
 
     def _deliver_safely(self, job: Job) -> None:
         log.clear(tenantId=job.tenant_id, dispatchId=job.dispatch_id)
@@ -85,4 +114,5 @@ class Notifying:
                 current = self._store.get(job.tenant_id, job.dispatch_id)
 
     def close(self) -> None:
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
