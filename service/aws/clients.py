@@ -36,7 +36,7 @@ class Clients:
             "tcp_keepalive": True,
             "parameter_validation": False,  # our own code makes the parameters; half of a call's CPU
         }
-        if not (
+        if "retries" not in config and not (
             {"AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS"} & set(os.environ)
         ):  # an operator's own take precedence
             settings["retries"] = {"mode": "standard", "total_max_attempts": 4}  # backoff with jitter
@@ -53,6 +53,10 @@ class Clients:
         if found is None:
             raise NoCredentialsError
         return found
+
+    def impatient(self, service: str) -> Any:
+        """A client that asks once and does not wait long, for questions that need no answer."""
+        return self._make(service, connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
 
     def dynamodb(self) -> "DynamoDBClient":
         return self._make("dynamodb")  # type: ignore[no-any-return]

@@ -104,3 +104,49 @@ def test_sigterm_drops_no_request(world: World) -> None:
         process.kill()
     assert set(answered) == {200}
     assert dropped == []
+
+
+def test_a_table_that_is_missing_ends_the_start_with_one_line(world: World) -> None:
+    environment = process_environment(world, free_port()) | {"AUDIT_TABLE": "outpost-audit-nowhere"}
+    done = subprocess.run(
+        [sys.executable, "-m", "service"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "table outpost-audit-nowhere" in line
+    assert "runbook health-check-failing/dynamodb-unreachable" in line
+
+
+def test_without_its_tables_in_reach_it_serves_degraded(world: World) -> None:
+    port = free_port()
+    environment = process_environment(world, port) | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service"], env=environment, cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + 30
+        while answer(port) == 0:
+            assert process.poll() is None, "it must not exit"
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def answer(port: int) -> int:
+    """The status of the health check; 0 while nobody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
