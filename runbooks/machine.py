@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
@@ -165,6 +166,7 @@ def expanded(path: str, home: Path) -> Path:
 def processes(name: str, paths: list[str], home: Path) -> Answer:
     """When each running assistant (by process name) started, and the MCP servers that they run from paths.
 
+    Another home directory's assistants read another configuration, and are left out.
     `assistants`: seconds since 1970. `servers`: `started` and `env`, as `configuration` shows it. Settings
     of processes can be seen on Linux only, and only the reader's own: elsewhere there are no servers, and
     `visible` is False.
@@ -181,7 +183,11 @@ def processes(name: str, paths: list[str], home: Path) -> Answer:
         raise CouldNotLook("client:Processes", "failed", str(error)) from error
     now = time.time()
     rows = [line.split(maxsplit=3) for line in listed.stdout.splitlines()]
-    assistants = {row[0]: now - _seconds(row[2]) for row in rows if Path(row[3].strip()).name == name}
+    assistants = {
+        row[0]: now - _seconds(row[2])
+        for row in rows
+        if Path(row[3].strip()).name == name and _of_home(PROCESSES / row[0], home)
+    }
     wanted = [expanded(path, home) for path in paths]
     servers = [
         {"started": now - _seconds(elapsed), "env": given}
@@ -189,6 +195,16 @@ def processes(name: str, paths: list[str], home: Path) -> Answer:
         if parent in assistants and (given := _settings(PROCESSES / pid, wanted)) is not None
     ]
     return {"assistants": sorted(assistants.values()), "servers": servers, "visible": PROCESSES.is_dir()}
+
+
+def _of_home(process: Path, home: Path) -> bool:
+    """Whether a process works in this home directory; True when that cannot be seen."""
+    try:
+        pairs = (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return True
+    named = [Path(os.fsdecode(pair[5:])) for pair in pairs if pair.startswith(b"HOME=")]
+    return not named or named[0] == home
 
 
 def _settings(process: Path, wanted: list[Path]) -> dict[str, str] | None:

@@ -96,7 +96,8 @@ def assistant(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     program.write_text(f"#!/bin/sh\nOUTPOST_API_URL=http://old OUTPOST_API_KEY={KEY} {server} &\nwait\n")
     for file in (program, server):
         file.chmod(file.stat().st_mode | stat.S_IXUSR)
-    process = subprocess.Popen([str(program)], start_new_session=True)
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    process = subprocess.Popen([str(program)], start_new_session=True, env=environment)
     yield name, server
     os.killpg(process.pid, 9)
     process.wait()
@@ -106,12 +107,13 @@ def assistant(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 def test_what_an_assistant_runs(assistant: tuple[str, Path]) -> None:
     name, server = assistant
     deadline = time.monotonic() + 10
-    while not (found := machine.processes(name, [str(server)], Path("/")))["servers"]:
+    while not (found := machine.processes(name, [str(server)], server.parents[1]))["servers"]:
         assert time.monotonic() < deadline, found
         time.sleep(0.05)
     assert found["assistants"]
     assert found["servers"][0]["env"] == {"OUTPOST_API_URL": "http://old", "OUTPOST_API_KEY": "set"}
-    assert machine.processes(name, ["/another/server"], Path("/"))["servers"] == []
+    assert machine.processes(name, ["/another/server"], server.parents[1])["servers"] == []
+    assert machine.processes(name, [str(server)], Path("/another"))["assistants"] == []
 
 
 def test_a_gateway_error_is_asked_again_once(monkeypatch: pytest.MonkeyPatch) -> None:

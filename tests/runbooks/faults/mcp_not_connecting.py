@@ -62,7 +62,9 @@ def client_not_restarted(stack: Stack) -> None:
     home = _home(stack)
     server = _checkout(home)
     started = _program(home / ASSISTANT, f"OUTPOST_API_URL=http://127.0.0.1:9 {server} &\nwait")
-    assistant = subprocess.Popen([str(started)], start_new_session=True)
+    assistant = subprocess.Popen(
+        [str(started)], start_new_session=True, env={**os.environ, "HOME": str(home)}
+    )
     stack.undo.callback(assistant.wait)
     stack.undo.callback(os.killpg, assistant.pid, signal.SIGKILL)
     stack.region.wait_for(lambda: processes(ASSISTANT, [str(server)], home)["servers"], 10, "the server")
