@@ -6,6 +6,7 @@ import secrets
 from enum import StrEnum
 
 KEY_FORM = re.compile(r"otp_[0-9a-f]{64}")
+KEY_LENGTH = 68
 PREFIX_LENGTH = 15  # the guide looks keys up by their first 15 characters
 TENANT_FORM = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

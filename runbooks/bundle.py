@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from outpost.api_keys import KEY_FORM, KEY_LENGTH, PREFIX_LENGTH
 from outpost.errors import OutpostError
 from outpost.names import Names
 from runbooks.looking import Absent, Answer, CouldNotLook, Look, key_of
@@ -19,7 +20,7 @@ from runbooks.redaction import redacted
 from runbooks.target import Target
 
 FORMAT = 1
-PREFIX = 15  # characters of the API key that are kept: those that its record shows
+MALFORMED = "malformed"  # stands for a key that is not of Outpost: nothing of it is kept
 
 
 def save(look: Look, target: Target, path: Path) -> None:
@@ -31,7 +32,7 @@ def save(look: Look, target: Target, path: Path) -> None:
             "bucketSuffix": target.names.bucket_suffix,
             "region": target.region,
             "apiUrl": target.api_url,
-            "apiKeyPrefix": target.api_key[:PREFIX],
+            "apiKeyPrefix": _identity(target.api_key),
             "since": target.since,
             "now": target.now.isoformat(),
         },
@@ -41,6 +42,18 @@ def save(look: Look, target: Target, path: Path) -> None:
     text = json.dumps(redacted(_timed(document)), indent=1)
     with gzip.open(path, "wt", encoding="utf-8") as file:
         file.write(text)
+
+
+def _identity(key: str) -> str:
+    """What is kept of the reader's API key: the characters that its record shows too."""
+    if not key:
+        return ""
+    return key[:PREFIX_LENGTH] if KEY_FORM.fullmatch(key) else MALFORMED
+
+
+def _key(identity: str) -> str:
+    """A key that is judged as the one that was there: of the same form, and with the same prefix."""
+    return identity + "0" * (KEY_LENGTH - PREFIX_LENGTH) if len(identity) == PREFIX_LENGTH else identity
 
 
 def load(path: Path) -> tuple[Target, BundleReader]:
@@ -56,7 +69,7 @@ def load(path: Path) -> tuple[Target, BundleReader]:
             region=about["region"],
             profile=None,
             api_url=about["apiUrl"],
-            api_key=about["apiKeyPrefix"],
+            api_key=_key(about["apiKeyPrefix"]),
             since=about["since"],
             now=datetime.fromisoformat(about["now"]),
         )

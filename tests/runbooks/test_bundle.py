@@ -49,6 +49,14 @@ def test_the_verdict_is_the_same_offline(world: World, tmp_path: Path, broken: s
     assert document.document(again)["findings"] == document.document(report)["findings"]
 
 
+@pytest.mark.parametrize("key", [KEY, "", "sk-ant-not-one-of-outposts-keys"])
+def test_the_readers_key_is_judged_the_same_offline(world: World, tmp_path: Path, key: str) -> None:
+    report = diagnose(target(api_key=key, api_url="http://api"), world)
+    path = tmp_path / "bundle.gz"
+    assert _judgements(_replayed(report, path)) == _judgements(report)
+    assert not key or key not in gzip.decompress(path.read_bytes()).decode()
+
+
 def test_nothing_secret_is_saved(world: World, tmp_path: Path) -> None:
     world.environment["DATABASE_PASSWORD"] = "hunter2hunter2"
     world.put_control_plane(7)
