@@ -103,13 +103,18 @@ def with_memory(definition: Definition, memory: int) -> dict[str, Any]:
     return registration(definition, memory=str(memory), cpu=str(cpu), containerDefinitions=containers)
 
 
+def register(definition: Definition, corrected: Mapping[str, Any]) -> Action:
+    """Register a corrected copy of a task definition."""
+    return Action(Call("ecs:RegisterTaskDefinition", corrected), before=registration(definition))
+
+
 def deploy(region: Region, corrected: Mapping[str, Any]) -> Plan:
     """Register a corrected control plane and move the service to it; undone by moving it back."""
     service = region.containers.service()
     cluster = region.names.cluster
     return Plan(
         actions=(
-            Action(Call("ecs:RegisterTaskDefinition", corrected)),
+            register(region.containers.definition(), corrected),
             Action(
                 Call(
                     "ecs:UpdateService",

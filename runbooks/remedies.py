@@ -27,10 +27,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Action:
-    """A call that changes something, and the call that takes it back where there is one."""
+    """A call that changes something, and the call that takes it back where there is one.
+
+    `before` is what is there now, in the shape of the call's parameters: what differs is all that changes.
+    """
 
     call: Call
     undo: Call | None = None
+    before: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, kw_only=True)

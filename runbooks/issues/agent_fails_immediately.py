@@ -6,7 +6,7 @@ from outpost.agents import AGENTS, Agent
 from outpost.names import agent_secret
 from runbooks.agent_reasons import judgement, unresolved
 from runbooks.alarms import LogAlarm
-from runbooks.definitions import with_container
+from runbooks.definitions import register, with_container
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
@@ -73,7 +73,7 @@ def _wire(region: Region) -> Plan | None:
         entry = {"name": AGENTS[agent].key_variable, "valueFrom": secret["ARN"]}
         entries = [*definition.container.get("secrets", []), entry]
         corrected = with_container(definition, lambda c, entries=entries: c | {"secrets": entries})  # type: ignore[misc]
-        actions.append(Action(Call("ecs:RegisterTaskDefinition", corrected)))
+        actions.append(register(definition, corrected))
     return Plan(actions=tuple(actions)) if actions else None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from outpost.agents import AGENTS, BALANCED, CONTROL_PLANE, FAST, FLAGSHIP, Agent, Tier
 from runbooks.agent_reasons import unresolved
 from runbooks.alarms import MetricAlarm
-from runbooks.definitions import deploy, next_memory, with_memory
+from runbooks.definitions import deploy, next_memory, register, with_memory
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
 from runbooks.observations.containers import Definition
-from runbooks.remedies import Action, Call, Plan
+from runbooks.remedies import Plan
 
 RUNBOOK = Runbook(
     issue="memory-pressure",
@@ -119,15 +119,15 @@ def _enlarge(region: Region, tier: Tier) -> Plan | None:
     """The recommended memory; or, where that was not enough, the next size."""
     definitions = _definitions(region, tier)
     small = [definition for definition in definitions if definition.memory < tier.memory]
-    corrected = [with_memory(definition, tier.memory) for definition in small]
+    actions = [register(definition, with_memory(definition, tier.memory)) for definition in small]
     if not small:
         killed = {job.agent for job, _ in unresolved(region, RUNBOOK.issue, f"{tier.name}-undersized")}
-        corrected = [
-            with_memory(definition, next_memory(definition))
+        actions = [
+            register(definition, with_memory(definition, next_memory(definition)))
             for agent, definition in zip(_agents(tier), definitions, strict=False)
             if agent in killed
         ]
-    return Plan(actions=tuple(Action(Call("ecs:RegisterTaskDefinition", copy)) for copy in corrected))
+    return Plan(actions=tuple(actions))
 
 
 @RUNBOOK.cause(

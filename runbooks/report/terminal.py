@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from runbooks.model import Verdict
 from runbooks.ranking import Finding
 from runbooks.redaction import redact, redacted
+from runbooks.remedies import Action
+from runbooks.report.changes import changes
 from runbooks.report.document import refuted
 from runbooks.run import Report
 
@@ -89,14 +91,25 @@ def _remedy(finding: Finding, plans: bool) -> list[str]:
     if finding.plan is None:
         return ["   remedy    a person has to do it"]
     if not plans:
-        count = len(finding.plan.actions)
-        return [f"   remedy    automatic, {count} call(s): ./inv diagnose --fix shows them"]
+        operations = ", ".join(dict.fromkeys(action.call.operation for action in finding.plan.actions))
+        return [_wrapped(f"automatic ({operations}): ./inv diagnose --fix shows it", "   remedy    ")]
     lines = [f"   plan {finding.plan.id} (nothing is changed without --yes)"]
     for action in finding.plan.actions:
         lines.append(f"   > {action.call.operation}")
-        text = json.dumps(redacted(dict(action.call.parameters)), indent=2, default=str)
-        lines.append(textwrap.indent(text, "     "))
+        lines += _parameters(action)
     return lines
+
+
+def _parameters(action: Action) -> list[str]:
+    """What a call changes where that is known, else all that it is given."""
+    parameters = redacted(dict(action.call.parameters))
+    if action.before is None:
+        return [textwrap.indent(json.dumps(parameters, indent=2, default=str), "     ")]
+    family = parameters.get("family", "")
+    lines = [f"     {family} as it is (--format json has it whole), but for"]
+    return lines + [
+        _wrapped(line, "       ", " " * 9) for line in changes(redacted(dict(action.before)), parameters)
+    ]
 
 
 def _blind(report: Report, style: Style) -> list[str]:

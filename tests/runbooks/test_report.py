@@ -11,6 +11,7 @@ import pytest
 
 from runbooks.looking import CouldNotLook
 from runbooks.report import annotations, document, html, junit, sarif, schema, terminal
+from runbooks.report.changes import changes
 from runbooks.run import Report, diagnose
 from tests.runbooks.world import CONTROL, NOW, World, target, task
 
@@ -70,6 +71,33 @@ def test_the_plan_shows_every_call(failing: Report) -> None:
         for action in finding.plan.actions if finding.plan else ():
             assert action.call.operation in text
     assert "AuthorizeSecurityGroupIngress" in text
+
+
+def test_the_plan_shows_what_changes_in_a_document_not_the_whole_of_it(world: World) -> None:
+    world.idle_timeout = "300"
+    world.environment["KEEP_ALIVE_SECONDS"] = "60"
+    world.put_control_plane(7)
+    text = terminal.render(diagnose(target(), world), terminal.Style(), plans=True)
+    assert "KEEP_ALIVE_SECONDS: 60 -> 305" in " ".join(text.split())
+    assert "JOBS_TABLE" not in text
+
+
+def test_changes_name_what_was_added_taken_away_and_altered() -> None:
+    before = {
+        "memory": "512",
+        "secrets": [{"name": "A", "valueFrom": "x"}],
+        "containers": [{"name": "c", "n": 1}],
+    }
+    after = {
+        "memory": "1024",
+        "secrets": [{"name": "B", "valueFrom": "y"}],
+        "containers": [{"name": "c", "n": 1}],
+    }
+    assert changes(before, after) == [
+        "memory: 512 -> 1024",
+        "secrets A: x -> (none)",
+        "secrets B: (none) -> y",
+    ]
 
 
 def test_junit(failing: Report) -> None:
