@@ -127,8 +127,9 @@ def _timeout(end: TaskEnd) -> Failure:
     sign, evidence = signs.most_frequent(log_signs.TIMEOUT, lines)
     if sign is None and (step := signs.repeated_step(lines)):
         sign, evidence = log_signs.LOOP, step
-    if sign is None and any(line.stream == "agent" for line in lines):
-        sign, evidence = log_signs.TOO_COMPLEX, lines[-1].text
+    steps = [line.text for line in lines if line.stream == "agent"]
+    if sign is None and steps:
+        sign, evidence = log_signs.TOO_COMPLEX, steps[-1]
     if sign is not None:
         return _failure(sign, evidence)
     return Failure(

@@ -68,13 +68,18 @@ def judgement(
 def _evidence(job: Job, words: str) -> Evidence:
     """How a dispatch ended, and what it had asked for."""
     asked = [f"{name} {job.raw[name]}" for name in ("model", "repository", "branch") if job.raw.get(name)]
-    saw = f"{job.agent} {job.status}: {words}" + (f" (asked for {', '.join(asked)})" if asked else "")
+    after = f" after {job.raw['timeoutSeconds']} s" if _timed_out(job) else ""
+    saw = f"{job.agent} {job.status}{after}: {words}" + (f" (asked for {', '.join(asked)})" if asked else "")
     return Evidence(
         "dynamodb:Query",
         f"dispatch {job.id} of {job.tenant}",
         saw,
         "a change" if job.status == Status.COMPLETED else "COMPLETED",
     )
+
+
+def _timed_out(job: Job) -> bool:
+    return job.status == Status.TIMEOUT and "timeoutSeconds" in job.raw
 
 
 def _said(region: Region, job: Job, words: str) -> list[Evidence]:

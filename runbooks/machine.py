@@ -167,9 +167,9 @@ def processes(name: str, paths: list[str], home: Path) -> Answer:
     """When each running assistant (by process name) started, and the MCP servers that they run from paths.
 
     Another home directory's assistants read another configuration, and are left out.
-    `assistants`: seconds since 1970. `servers`: `started` and `env`, as `configuration` shows it. Settings
-    of processes can be seen on Linux only, and only the reader's own: elsewhere there are no servers, and
-    `visible` is False.
+    `assistants`: seconds since 1970. `servers`: `pid`, `started` and `env`, as `configuration` shows it.
+    Settings of processes can be seen on Linux only, and only the reader's own: elsewhere there are no
+    servers, and `visible` is False.
     """
     try:
         listed = subprocess.run(
@@ -190,7 +190,7 @@ def processes(name: str, paths: list[str], home: Path) -> Answer:
     }
     wanted = [expanded(path, home) for path in paths]
     servers = [
-        {"started": now - _seconds(elapsed), "env": given}
+        {"pid": int(pid), "started": now - _seconds(elapsed), "env": given}
         for pid, parent, elapsed, _ in rows
         if parent in assistants and (given := _settings(PROCESSES / pid, wanted)) is not None
     ]

@@ -57,7 +57,8 @@ def model_rate_limited(region: Region) -> Judgement:
     guide="Network issues",
     solution="Check VPC NAT gateway.",
     steps=(
-        "See egress-blocked; when that is OK, check the VPC's DNS settings and the provider's status page."
+        "See dispatch-stuck-pending/egress-blocked; when that is OK, check the VPC's DNS settings and the "
+        "provider's status page."
     ),
     severity=Severity.DISPATCHES,
 )

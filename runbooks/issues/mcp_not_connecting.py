@@ -160,7 +160,7 @@ def client_not_restarted(region: Region) -> Judgement:
                 "it may be one of another project",
                 Evidence(
                     "client:Processes",
-                    server["name"],
+                    f"{server['name']}, process {running['pid']}",
                     f"{variable}={has or '(not set)'}, started {ago:.0f} s ago",
                     f"{variable}={wanted or '(not set)'}",
                 ),

@@ -44,8 +44,9 @@ def consumed(region: Region) -> tuple[float, float]:
     guide="DynamoDB throttling",
     solution="Check consumed capacity, consider provisioned mode.",
     steps=(
-        "Raise the table's maximum capacity, or move it to the mode that fits: aws dynamodb update- "
-        "table --table-name outpost-jobs-STACK --billing-mode PAY_PER_REQUEST."
+        "Raise the table's maximum capacity, or move it to the mode that fits: aws dynamodb "
+        "update-table --table-name TABLE --billing-mode PAY_PER_REQUEST, with the table "
+        "that the evidence names. What was measured before still counts: look again with --since 10m later."
     ),
 )
 def dynamodb_throttled(region: Region) -> Judgement:

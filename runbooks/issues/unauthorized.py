@@ -60,13 +60,16 @@ def _suspects(region: Region, code: str) -> list[str]:
     "key-not-found",
     guide="Key not found",
     solution="Provision new API key.",
-    steps="./inv keys.create --tenant TENANT --scopes dispatch,status prints one.",
+    steps=(
+        "./inv keys.create --tenant TENANT --scopes dispatch,status prints one; set OUTPOST_API_KEY to it."
+    ),
     explains=(WRONG,),
 )
 def key_not_found(region: Region) -> Judgement:
     """No key with this prefix exists."""
+    table = region.names.api_keys_table
     wrong = {
-        prefix: Evidence("dynamodb:Scan", f"key {prefix}...", "no such key", "a record in the keys table")
+        prefix: Evidence("dynamodb:Scan", f"key {prefix}...", "no such key", f"a record in {table}")
         for prefix in _suspects(region, "key-not-found")
         if not with_prefix(region, prefix)
     }
@@ -111,10 +114,8 @@ def key_expired(region: Region) -> Judgement:
     for prefix in _suspects(region, "key-expired"):
         keys = [key for key in with_prefix(region, prefix) if key.get("status") == "active"]
         if keys and all(expired(key, now) for key in keys):
-            saw = f"expiresAt {keys[0]['expiresAt']}"
-            wrong[prefix] = Evidence(
-                "dynamodb:Scan", f"key {keys[0]['apiKeyId']} ({prefix}...)", saw, f"after {now.isoformat()}"
-            )
+            saw, wanted = f"expiresAt {keys[0]['expiresAt']}", f"after {now.isoformat(timespec='seconds')}"
+            wrong[prefix] = Evidence("dynamodb:Scan", f"key {keys[0]['apiKeyId']} ({prefix}...)", saw, wanted)
     return _judge(region, wrong, "no expired key was sent")
 
 

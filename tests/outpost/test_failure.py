@@ -149,6 +149,12 @@ def test_a_timeout_with_two_hits_long_ago_was_not_rate_limited() -> None:
     assert classified(TaskEnd(exit_code=124, log_tail=log)).cause == "task-too-complex"
 
 
+def test_a_timeout_quotes_the_agents_last_step_not_what_the_worker_said_after_it() -> None:
+    said = {"stream": "worker", "message": "changes: 0 files, +0 -0, 0 commits of its own"}
+    log = [*agent("tool Edit: file 1", "tool Edit: file 2"), json.dumps(said)]
+    assert classified(TaskEnd(exit_code=124, log_tail=log)).evidence == "tool Edit: file 2"
+
+
 def test_a_silent_timeout_has_no_cause_of_its_own() -> None:
     failure = classified(TaskEnd(exit_code=124, log_tail=worker("cloning")))
     assert (failure.issue, failure.cause) == ("agent-timeout", "")

@@ -111,6 +111,7 @@ def test_what_an_assistant_runs(assistant: tuple[str, Path]) -> None:
         assert time.monotonic() < deadline, found
         time.sleep(0.05)
     assert found["assistants"]
+    assert found["servers"][0]["pid"] > 0
     assert found["servers"][0]["env"] == {"OUTPOST_API_URL": "http://old", "OUTPOST_API_KEY": "set"}
     assert machine.processes(name, ["/another/server"], server.parents[1])["servers"] == []
     assert machine.processes(name, [str(server)], Path("/another"))["assistants"] == []

@@ -31,9 +31,10 @@ def test_failed_at_once(world: World, cause: str) -> None:
 
 @pytest.mark.parametrize("cause", INFERRED)
 def test_inferred_causes_are_warnings_that_say_so(world: World, cause: str) -> None:
-    world.add_job("TIMEOUT", reason=_reason("agent-timeout", cause))
+    world.add_job("TIMEOUT", reason=_reason("agent-timeout", cause), timeoutSeconds=45)
     finding = assert_root(world, f"agent-timeout/{cause}", Verdict.WARN).findings[0]
     assert "inferred" in finding.judgement.summary
+    assert "TIMEOUT after 45 s" in finding.judgement.evidence[0].saw
     assert not finding.judgement.direct
 
 

@@ -98,7 +98,7 @@ def test_a_server_reached_over_http_is_not_installed_here(world: World) -> None:
 def running(world: World, *, started: float, servers: list[dict[str, str]]) -> None:
     world.processes = {
         "assistants": [started],
-        "servers": [{"started": started, "env": env} for env in servers],
+        "servers": [{"pid": 4711, "started": started, "env": env} for env in servers],
         "visible": True,
     }
 
@@ -107,7 +107,9 @@ def test_a_server_that_runs_with_other_settings(world: World) -> None:
     configure(world)
     running(world, started=CHANGED - 60, servers=[{"OUTPOST_API_URL": "http://old.example"}])
     report = assert_root(world, "mcp-not-connecting/client-not-restarted", Verdict.WARN)
-    assert "http://old.example" in report.findings[0].judgement.evidence[0].saw
+    evidence = report.findings[0].judgement.evidence[0]
+    assert "http://old.example" in evidence.saw
+    assert "process 4711" in evidence.resource
 
 
 def test_a_server_that_was_added_and_not_started(world: World) -> None:
