@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from starlette.responses import StreamingResponse
@@ -22,6 +24,7 @@ KEEPALIVE_SECONDS = 15  # well below the load balancer's idle timeout
 # GetLogEvents: 25/s for the account (10/s in several regions), shared by all followers and replicas.
 READS_PER_SECOND = 5
 PAGE = 1000
+PER_TENANT = 20  # streams of one tenant on one replica: together they read about four times a second
 SETTLE_READS = 3  # after the end: CloudWatch shows the last lines a moment later
 
 
@@ -40,18 +43,39 @@ class Streams:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._open: Counter[str] = Counter()
         self._reads = TokenBucket(READS_PER_SECOND, READS_PER_SECOND * 2, services.clock())
 
     def response(self, follow: Follow) -> StreamingResponse:
-        """Raises `BadCursorError` for an id that was not given out here."""
+        """Raises `BadCursorError` for an id that was not given out here, and `ProblemError` for too many."""
         cursor, skip = place_of_event(follow.last_event_id)
+        if self._open[follow.tenant_id] >= PER_TENANT:
+            raise ProblemError(
+                429,
+                "too-many-streams",
+                f"The tenant follows {PER_TENANT} logs already.",
+                remedy="End a stream, or read the log by cursor.",
+                headers={"Retry-After": "5"},
+            )
         return StreamingResponse(
-            self._events(follow, cursor, skip),
+            self._counted(follow, cursor, skip),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    async def _events(self, follow: Follow, cursor: str | None, skip: int) -> AsyncIterator[str]:
+    async def _counted(self, follow: Follow, cursor: str | None, skip: int) -> AsyncIterator[str]:
+        """The events; the stream counts as the tenant's for as long as they are read."""
+        self._open[follow.tenant_id] += 1
+        try:
+            async with aclosing(self._events(follow, cursor, skip)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._open[follow.tenant_id] -= 1
+            if not self._open[follow.tenant_id]:
+                del self._open[follow.tenant_id]
+
+    async def _events(self, follow: Follow, cursor: str | None, skip: int) -> AsyncGenerator[str]:
         yield "retry: 1000\n\n"
         pause, quiet, settled = POLL_SECONDS[0], 0.0, 0
         while not self._services.stopping.is_set():

@@ -180,3 +180,25 @@ def test_a_cursor_that_cloudwatch_does_not_know_is_no_outage(
     answer = http.get(f"/dispatch/{ID}/logs", params={"cursor": forged}, headers=ended)
     assert (answer.status_code, answer.json()["code"]) == (404, "invalid-cursor")
     assert http.get(f"/dispatch/{ID}/logs", headers=ended).status_code == 503
+
+
+def test_one_tenants_streams_leave_reads_to_the_others(
+    world: World, http: TestClient, ended: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads of CloudWatch are few and shared; the places of streams that have ended are free again."""
+    monkeypatch.setattr(streams, "PER_TENANT", 1)
+    url = f"/dispatch/{ID}/logs?follow=true"
+    refused: list[Any] = []
+
+    class Asking(Scripted):
+        def page(self, agent: Agent, task_arn: str, token: str | None, limit: int) -> LogPage:
+            if not refused:  # while the first stream is open
+                refused.append(None)
+                refused[0] = http.get(url, headers=ended)
+            return super().page(agent, task_arn, token, limit)
+
+    monkeypatch.setattr(world.services.logs, "_logs", Asking(5))
+    assert "event: end" in http.get(url, headers=ended).text
+    assert (refused[0].status_code, refused[0].json()["code"]) == (429, "too-many-streams")
+    assert refused[0].headers["Retry-After"] == "5"
+    assert "event: end" in http.get(url, headers=ended).text
