@@ -1,5 +1,6 @@
 """One request through the load balancer: forwarded, streamed back, or answered as AWS answers errors."""
 
+import asyncio
 import itertools
 import time
 import uuid
@@ -113,13 +114,20 @@ class Forwarder:
         self._count(route, f"HTTPCode_Target_{answer.status // 100}XX_Count", 1)
         headers = [(name.lower(), value) for name, value in answer.headers if name.lower() not in HOP_BY_HOP]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        passing = asyncio.ensure_future(_pass_on(answer, send))
+        leaving = asyncio.ensure_future(_left(receive))
         try:
-            async for chunk in answer.aiter_stream():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await asyncio.wait({passing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not passing.done():
+                return  # the client went away: the target is told by the closed connection
+            passing.result()
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
             # The head has gone out already: the connection is cut, as on AWS.
             raise ConnectionResetError("the target closed the connection") from None
         finally:
+            passing.cancel()
+            leaving.cancel()
+            await asyncio.gather(passing, leaving, return_exceptions=True)
             await answer.aclose()
         await send({"type": "http.response.body", "body": b""})
 
@@ -143,6 +151,17 @@ class Forwarder:
     def _count(self, route: Route, name: str, value: float, unit: str = "Count") -> None:
         for dimensions in (route.dimensions, route.dimensions[1:]):
             self._metrics.record("AWS/ApplicationELB", name, dimensions, value, unit)
+
+
+async def _pass_on(answer: httpcore.Response, send: Send) -> None:
+    async for chunk in answer.aiter_stream():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+async def _left(receive: Receive) -> None:
+    """Until the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        """What is left of the body."""
 
 
 def _forwarded(scope: Scope) -> list[tuple[bytes, bytes]]:

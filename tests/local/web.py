@@ -8,10 +8,20 @@ from tests.local.bench import Bench
 
 SERVER = """
 import http.server, os, time
+LEFT = []
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     def do_GET(self):
         status = int(os.environ.get('STATUS', 200)) if self.path == '/health' else 200
+        if self.path == '/quiet':
+            self.send_response(200)
+            self.send_header('Transfer-Encoding', 'chunked')
+            self.end_headers()
+            self.connection.recv(1)
+            LEFT.append(1)
+            return
+        if self.path == '/left':
+            status = 200 if LEFT else 404
         if self.path == '/stream':
             self.send_response(200)
             self.send_header('Transfer-Encoding', 'chunked')

@@ -53,6 +53,15 @@ def test_a_stream_is_passed_on_while_it_is_written(web: Web) -> None:
     assert arrivals[-1][1] - arrivals[0][1] > 0.4
 
 
+def test_a_client_that_leaves_a_quiet_stream_is_seen_to_leave(web: Web) -> None:
+    web.await_rollout()
+    with httpx.stream("GET", f"{web.region.api_url}/quiet", trust_env=False) as answer:
+        assert answer.status_code == 200
+        assert web.get("/left").status_code == 404
+
+    web.region.wait_for(lambda: web.get("/left").status_code == 200, timeout=10)
+
+
 def test_without_targets_it_answers_503(web: Web) -> None:
     web.await_rollout()
     web.update(desiredCount=0)
