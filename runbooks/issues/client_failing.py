@@ -56,6 +56,10 @@ def _admits(rule: dict[str, object]) -> bool:
     "connection-timeout",
     guide="Connection timeout",
     solution="Check network/firewall: the load balancer's security group, then what lies before it.",
+    steps=(
+        "Decide whom to let in: aws ec2 authorize-security-group-ingress --group-id GROUP --protocol "
+        "tcp --port 80 --cidr CIDR, with port 443 where it has a certificate."
+    ),
 )
 def connection_timeout(region: Region) -> Judgement:
     """The API does not answer in time: network or firewall."""
