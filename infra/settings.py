@@ -28,6 +28,7 @@ from infra.setting_types import (
 )
 from outpost import VERSION
 from outpost.agents import Agent
+from outpost.api_keys import TENANT_FORM
 from outpost.errors import OutpostError
 from outpost.names import REGION
 
@@ -171,7 +172,7 @@ class Settings:
         "Read and write units per second that auto-scaling may go up to (AWS's default quota is 40,000).",
     )
     persistent_tenants: tuple[str, ...] = setting(
-        Texts(r"[A-Za-z0-9_-]{1,64}", "tenant ids", maximum=100),
+        Texts(TENANT_FORM.pattern, "tenant ids", maximum=100),
         (),
         "Tenants that may keep a workspace between dispatches; each gets an EFS access point, a role "
         "and task definitions of its own.",

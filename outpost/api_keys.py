@@ -8,7 +8,8 @@ from enum import StrEnum
 KEY_FORM = re.compile(r"otp_[0-9a-f]{64}")
 KEY_LENGTH = 68
 PREFIX_LENGTH = 15  # the guide looks keys up by their first 15 characters
-TENANT_FORM = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# No leading hyphen: an option that was mistaken for a tenant (`keys.create --help`) must not become one.
+TENANT_FORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
 
 class Scope(StrEnum):

@@ -39,7 +39,7 @@ def item(
         raise OutpostError(
             "invalid-tenant",
             f"{tenant!r} is not a tenant id.",
-            remedy="Use 1 to 64 letters, digits, hyphens and underscores.",
+            remedy="Use 1 to 64 letters, digits, hyphens and underscores, no hyphen first.",
         )
     key, api_key_id, now = new_key(), str(ULID()), datetime.now(UTC)
     attributes: dict[str, dict[str, Any]] = {
