@@ -247,6 +247,11 @@ control_plane = ControlPlane(
             PUBLIC_URL: load_balancer.url,
             "LOG_LEVEL": settings.log_level,
             **({"WARM_POOL": settings.warm_pool} if settings.warm_pool else {}),
+            **(
+                {"PERSISTENT_TENANTS": ",".join(settings.persistent_tenants)}
+                if settings.persistent_tenants
+                else {}
+            ),
             "TENANT_MAX_ACTIVE": str(settings.tenant_maximum_active),
             "TENANT_MAX_PER_DAY": str(settings.tenant_maximum_per_day),
             "KEY_REQUESTS_PER_MINUTE": str(settings.key_requests_per_minute),

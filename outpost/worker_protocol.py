@@ -23,6 +23,9 @@ RESULT_ROUTE = "/worker/result"
 LEASE_ROUTE = "/worker/lease"
 LEASE_WAIT = 20.0
 
+# A workspace's id, a ULID in upper case: also the name of its directory, so nothing else may pass for one.
+WORKSPACE_ID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
+
 
 def started_by(tenant_id: str, dispatch_id: str, attempt: int) -> str:
     """RunTask's `startedBy`, which every event of the task carries (128 characters at most)."""

@@ -24,6 +24,7 @@ from service.application.notifying import Notifying
 from service.application.pool import PooledTasks, WarmPool
 from service.application.promoting import Forge, Promoting
 from service.application.reconciling import Reconciler
+from service.application.workspaces import Workspaces
 from service.aws.audit import DynamoAudit
 from service.aws.clients import Clients
 from service.aws.coordination import DynamoCoordination
@@ -35,6 +36,7 @@ from service.aws.slots import DynamoSlots
 from service.aws.stores import CloudWatchLogs, S3Artifacts, SecretsManager
 from service.aws.tasks import EcsTasks, evidence_of
 from service.aws.wire import WiredDynamoDB, WiredSqs
+from service.aws.workspaces import DynamoWorkspaces
 from service.domain.ports import Clock
 from service.domain.rates import RequestRates
 from service.domain.tokens import WorkerTokens
@@ -52,6 +54,7 @@ from service.routers import (
     promotion,
     records,
     workers,
+    workspaces,
 )
 from service.services import Services
 from service.settings import Settings
@@ -64,7 +67,7 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
     credentials = clients.credentials()
     wired: Any = WiredDynamoDB(dynamodb, credentials)
     launching: Any = WiredSqs(sqs, credentials)
-    jobs = DynamoJobs(wired, settings.jobs_table)
+    jobs = DynamoJobs(wired, settings.jobs_table, settings.workspaces_table)
     key_store = DynamoKeys(dynamodb, settings.api_keys_table)
     coordination = DynamoCoordination(wired, settings.jobs_table)
     launch_queue = SqsQueue(launching, settings.launch_queue_url)
@@ -151,6 +154,11 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
                 local=settings.local_region,
             ),
         ),
+        workspaces=Workspaces(
+            store=DynamoWorkspaces(wired, settings.workspaces_table),
+            tenants=settings.persistent_tenants,
+            clock=clock,
+        ),
     )
 
 
@@ -174,7 +182,7 @@ def application(services: Services, loops: Loops | None = None) -> Around:
         docs_url=None,
     )
     errors.install(app)
-    for routes in (fleet, findings, dispatches, outputs, promotion, records, keys, workers, pool):
+    for routes in (fleet, findings, dispatches, outputs, promotion, workspaces, records, keys, workers, pool):
         app.include_router(routes.make(services))
     make_schema = app.openapi
 

@@ -16,6 +16,7 @@ from service.application.notifying import Notifying
 from service.application.pool import WarmPool
 from service.application.promoting import Promoting
 from service.application.reconciling import Reconciler
+from service.application.workspaces import Workspaces
 from service.domain.ports import Artifacts, Clock, Coordination
 from service.domain.rates import RequestRates
 from service.domain.tokens import WorkerTokens
@@ -45,4 +46,5 @@ class Services:
     audit: Audit
     notifying: Notifying
     promoting: Promoting
+    workspaces: Workspaces
     stopping: threading.Event = field(default_factory=threading.Event)  # SIGTERM has come

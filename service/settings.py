@@ -11,6 +11,7 @@ from service.domain.pool import MAX_PER_AGENT
 
 RUNBOOK = "health-check-failing/missing-environment"
 LOCAL_REGION = "OUTPOST_LOCAL_REGION"
+PERSISTENT_TENANTS = "PERSISTENT_TENANTS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class Settings:
     local_region: bool = False
     launches_per_second: int = 20  # Fargate RunTask, sustained, per account and region; AWS can raise it
     warm_pool: Mapping[Agent, int] = field(default_factory=dict)  # idle workers to keep, per agent
+    persistent_tenants: frozenset[str] = frozenset()  # those with an access point and task definitions
     limits: Limits = field(default_factory=Limits)
     policy: Policy = field(default_factory=Policy)
 
@@ -114,6 +116,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         local_region=environment.get(LOCAL_REGION) == "1",
         launches_per_second=_integer(environment, "LAUNCHES_PER_SECOND", 20),
         warm_pool=_warm_pool(environment),
+        persistent_tenants=frozenset(filter(None, environment.get(PERSISTENT_TENANTS, "").split(","))),
         limits=Limits(
             max_active=_integer(environment, "TENANT_MAX_ACTIVE", defaults.max_active),
             max_per_day=_integer(environment, "TENANT_MAX_PER_DAY", defaults.max_per_day),

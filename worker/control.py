@@ -7,6 +7,7 @@ imported here is also in reach of the code that an agent runs.
 import http.client
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -46,6 +47,7 @@ class Assignment:
     timeout_seconds: float
     deadline_at: float  # seconds since the epoch, by the control plane's clock
     persistent: bool
+    workspace_id: str | None  # None in persistent mode: the tenant's common directory
     git_token: str | None = field(repr=False)
 
     @classmethod
@@ -63,6 +65,7 @@ class Assignment:
                 timeout_seconds=float(answer["timeoutSeconds"]),
                 deadline_at=float(answer["deadlineAt"]),
                 persistent=answer.get("workspace") == "persistent",
+                workspace_id=_workspace_id(answer.get("workspaceId")),
                 git_token=answer.get("gitToken") or None,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -71,6 +74,15 @@ class Assignment:
                 f"The control plane's assignment cannot be read ({error!r}).",
                 remedy="The worker's image and the control plane differ in version: deploy both.",
             ) from error
+
+
+def _workspace_id(value: object) -> str | None:
+    """It becomes the name of a directory. Raises `ValueError` for anything but an id."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(worker_protocol.WORKSPACE_ID, value):
+        raise ValueError(f"workspaceId {value!r}")
+    return value
 
 
 class ControlPlane:

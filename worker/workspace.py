@@ -103,15 +103,23 @@ def prepared(
     """
     git.configure()
     with contextlib.ExitStack() as held:
+        if assignment.workspace_id is not None:
+            lock = _named(settings, assignment.workspace_id).with_suffix(".lock")
+            held.enter_context(locked(lock, limits, say))
         if assignment.repository is None:
             repository = directories.repository
-            git.output(repository, "init", "--quiet", "--template=")
-            say("no repository: working in an empty directory")
+            if assignment.workspace_id is not None:
+                repository = _kept(settings, "", assignment.workspace_id, git.identity)
+                repository.mkdir(exist_ok=True)
+                give(repository, git.identity)
+            if not (repository / ".git").exists():
+                git.output(repository, "init", "--quiet", "--template=")
+            say("no repository: working in a directory without one")
         else:
             url = address(assignment.repository, local_region=settings.local_region)
             repository = directories.repository
             if assignment.persistent:
-                repository = _kept(settings, url, git.identity)
+                repository = _kept(settings, url, assignment.workspace_id, git.identity)
                 held.enter_context(locked(repository.parent.with_suffix(".lock"), limits, say))
             say(f"cloning {url}" + (f" at {assignment.branch}" if assignment.branch else ""))
             if (repository / ".git").exists():
@@ -127,8 +135,8 @@ def prepared(
         yield Start(repository=repository, commit=commit, tree=tree)
 
 
-def _kept(settings: Settings, url: str, identity: Identity | None) -> Path:
-    """Where the tenant's persistent workspace keeps the clone of this repository."""
+def _mounted(settings: Settings) -> Path:
+    """The tenant's mounted access point. Raises `OutpostError` (`workspace-not-mounted`)."""
     workspace = settings.workspace_directory
     if workspace is None or not workspace.is_dir():
         raise OutpostError(
@@ -136,10 +144,39 @@ def _kept(settings: Settings, url: str, identity: Identity | None) -> Path:
             "Workspace not available: this task has no file system mounted.",
             remedy="Run diagnose --issue efs-mount-failure, or dispatch with an ephemeral workspace.",
         )
-    place = workspace / "repositories" / hashlib.sha256(url.encode()).hexdigest()[:24]
+    return workspace
+
+
+def _named(settings: Settings, workspace_id: str) -> Path:
+    """The directory of one workspace, made if it is new."""
+    place = _mounted(settings) / "workspaces" / workspace_id
+    _real(settings, place)
     place.mkdir(parents=True, exist_ok=True)
-    give(place, identity)
-    return place / "repository"
+    return place
+
+
+def _real(settings: Settings, place: Path) -> None:
+    """Earlier agents may write below the mount: refuse a link, which could lead anywhere.
+
+    Raises `OutpostError` (`workspace-changed`).
+    """
+    mount = _mounted(settings)
+    if place.resolve() != mount.resolve() / place.relative_to(mount):
+        raise OutpostError(
+            "workspace-changed",
+            "The workspace is not a directory of its own: something in it was replaced by a link.",
+            remedy="Dispatch with another workspace, or with an ephemeral one.",
+        )
+
+
+def _kept(settings: Settings, url: str, workspace_id: str | None, identity: Identity | None) -> Path:
+    """Where a workspace keeps the clone of a repository; the tenant's common one without an id."""
+    base = _mounted(settings) if workspace_id is None else _named(settings, workspace_id)
+    repository = kept_repository(base, url)
+    _real(settings, repository)
+    repository.parent.mkdir(parents=True, exist_ok=True)
+    give(repository.parent, identity)
+    return repository
 
 
 def _refresh(

@@ -28,6 +28,7 @@ class Volumes:
     def mount(self, task: Task, container: Container, task_directory: Path) -> dict[str, str]:
         volumes = {volume["name"]: volume for volume in task.definition["volumes"]}
         variables = {}
+        declared = container.definition.get("environment") or []
         for point in container.definition.get("mountPoints") or []:
             volume = volumes.get(point.get("sourceVolume", ""), {})
             efs = volume.get("efsVolumeConfiguration")
@@ -38,6 +39,9 @@ class Volumes:
                 link.symlink_to(source)
             name = str(point["sourceVolume"]).upper().replace("-", "_")
             variables[f"OUTPOST_MOUNT_{name}"] = str(link)
+            # Whoever is told the container path is told where that is here.
+            told = {each["name"] for each in declared if each["value"] == point["containerPath"]}
+            variables |= dict.fromkeys(told, str(link))
         return variables
 
     def _scratch(self, task: Task, volume: dict[str, Any]) -> Path:

@@ -76,6 +76,7 @@ class Assignments:
             "timeoutSeconds": job.timeout_seconds,
             "deadlineAt": int(started) + job.timeout_seconds,
             "workspace": job.workspace,
+            "workspaceId": job.workspace_id,
             "gitToken": git_token,
             "rehearsal": None,
         }

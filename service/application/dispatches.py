@@ -129,7 +129,7 @@ class Dispatches:
         """The dispatch that was made, and whether it had been made before by the same idempotency key.
 
         When this returns, the dispatch is durable; if the launch message is lost, the sweep sends another.
-        Raises `AdmissionError`, `KeyReusedError` and `UnavailableError`.
+        Raises `AdmissionError`, `KeyReusedError`, `WorkspaceNotFoundError` and `UnavailableError`.
         """
         now = self.clock()
         job = Job(
@@ -142,6 +142,7 @@ class Dispatches:
             branch=request.branch,
             model=request.model,
             workspace=request.workspace,
+            workspace_id=request.workspace_id,
             tags=request.tags,
             task_preview=request.task[:PREVIEW],
             api_key_id=key.api_key_id,
@@ -162,7 +163,8 @@ class Dispatches:
         if existing is not None:
             return self.get(key.tenant_id, existing), True
         log.metric("DispatchAccepted", agent=job.agent)
-        self._follow(job, Enqueue(), fresh=True)
+        # What the message cannot carry makes launchers read the job: which workspace it is for.
+        self._follow(job, Enqueue(), fresh=job.workspace == "ephemeral")
         return job, False
 
     # --- reading

@@ -8,7 +8,14 @@ from botocore.exceptions import ClientError
 from service.aws.errors import code_of, translated
 from service.aws.items import decode_item, encode, encode_item, job_item, shared_key
 from service.aws.transactions import conflicts, reasons_of, repeated
-from service.domain.ports import Acceptance, AdmissionError, KeyReusedError, UnavailableError
+from service.aws.workspaces import usage
+from service.domain.ports import (
+    Acceptance,
+    AdmissionError,
+    KeyReusedError,
+    UnavailableError,
+    WorkspaceNotFoundError,
+)
 from service.domain.times import DAY, day
 
 if TYPE_CHECKING:
@@ -16,30 +23,34 @@ if TYPE_CHECKING:
 
 IDEMPOTENCY_SECONDS = DAY
 ABSENT = "attribute_not_exists(tenantId)"
-# Where the items stand in the transaction, and so their reasons in a cancelled one.
+# Where the items stand in the transaction, and so their reasons in a cancelled one. The workspace is last.
 COUNTER, IDEMPOTENCY = 2, 3
 
 
 class DynamoAcceptance:
     """Writes new dispatches."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, workspaces_table: str) -> None:
         self._client: Any = client
         self._table = table
+        self._workspaces_table = workspaces_table
 
     def accept(self, acceptance: Acceptance) -> str | None:
         """Write it all or nothing; the id of the dispatch that the idempotency key made before, if it did.
 
         The tenant's count of the day is expected to be of this day; the first dispatch of a day learns from
-        the refusal that it is not, and starts a new one. Raises `AdmissionError` and `KeyReusedError`.
+        the refusal that it is not, and starts a new one. Raises `AdmissionError`, `KeyReusedError` and
+        `WorkspaceNotFoundError`.
         """
         new_day = False
         for _ in range(3):
             cancelled = self._try(acceptance, new_day)
             if cancelled is None:
                 return None
-            if _failed(cancelled, IDEMPOTENCY):
+            if acceptance.idempotency_key is not None and _failed(cancelled, IDEMPOTENCY):
                 return _replayed(acceptance, cancelled[IDEMPOTENCY])
+            if acceptance.job.workspace_id is not None and _failed(cancelled, -1):
+                raise WorkspaceNotFoundError(acceptance.job.workspace_id)
             if not _failed(cancelled, COUNTER):
                 break
             new_day = _day_is_over(acceptance, cancelled[COUNTER])
@@ -78,6 +89,8 @@ class DynamoAcceptance:
         ]
         if acceptance.idempotency_key is not None:
             items.append(self._idempotency_record(acceptance, acceptance.idempotency_key))
+        if job.workspace_id is not None:
+            items.append({"Update": usage(self._workspaces_table, job.tenant_id, job.workspace_id, 1)})
         return items
 
     def _put(self, item: dict[str, Any]) -> dict[str, Any]:

@@ -105,6 +105,7 @@ FIELDS: dict[str, _Codec] = {
     "branch": ("branch", _same, _same),
     "model": ("model", _same, _same),
     "workspace": ("workspace", _same, _same),
+    "workspace_id": ("workspaceId", _same, _same),
     "tags": ("tags", dict, _same),
     "task_preview": ("taskPreview", _same, _same),
     "api_key_id": ("apiKeyId", _same, _same),

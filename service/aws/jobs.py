@@ -15,6 +15,7 @@ from service.aws.errors import code_of, translated
 from service.aws.items import decode_item, difference, encode, job_key, job_of, shared_key
 from service.aws.pages import DynamoPages
 from service.aws.transactions import conflicts, reasons_of, repeated
+from service.aws.workspaces import usage
 from service.domain.job import Inputs, Job
 from service.domain.ports import Acceptance, ConflictError, Filters, JobPage, UnavailableError
 
@@ -27,10 +28,11 @@ BATCH = 100  # keys of one BatchGetItem
 class DynamoJobs:
     """`JobStore` on the jobs table."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, workspaces_table: str) -> None:
         self._client: Any = client
         self._table = table
-        self._acceptance = DynamoAcceptance(client, table)
+        self._workspaces_table = workspaces_table
+        self._acceptance = DynamoAcceptance(client, table, workspaces_table)
         self._pages = DynamoPages(client, table)
 
     def accept(self, acceptance: Acceptance) -> str | None:
@@ -84,7 +86,7 @@ class DynamoJobs:
     # --- writing
 
     def save(self, old: Job, new: Job) -> None:
-        """One conditional update; with the end of a dispatch goes its place in the tenant's count."""
+        """One conditional update; the end of a dispatch also frees its place in the tenant's count."""
         update = self._update(old, new)
         try:
             with translated("dynamodb"):
@@ -126,9 +128,12 @@ class DynamoJobs:
             "UpdateExpression": "ADD active :less",
             "ExpressionAttributeValues": {":less": encode(-1)},
         }
+        items = [{"Update": update}, {"Update": release}]
+        if job.workspace_id is not None:
+            items.append({"Update": usage(self._workspaces_table, job.tenant_id, job.workspace_id, -1)})
         try:
             with conflicts():
-                self._client.transact_write_items(TransactItems=[{"Update": update}, {"Update": release}])
+                self._client.transact_write_items(TransactItems=items)
         except ClientError as error:
             codes = [reason.get("Code") for reason in reasons_of(error)]
             if "ConditionalCheckFailed" in codes:

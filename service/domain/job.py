@@ -72,6 +72,7 @@ class Job:
     branch: str | None = None
     model: str | None = None
     workspace: str = "ephemeral"
+    workspace_id: str | None = None  # None in persistent mode: the tenant's common directory
     tags: Mapping[str, str] = field(default_factory=dict)
     task_preview: str = ""
     api_key_id: str = ""

@@ -39,6 +39,26 @@ class KeyReusedError(Exception):
     """The idempotency key was used before, with another body."""
 
 
+class PersistentModeError(Exception):
+    """The tenant has no persistent workspaces. The message is the tenant's id."""
+
+
+class WorkspaceNotFoundError(Exception):
+    """No such workspace of this tenant."""
+
+
+class WorkspaceInUseError(Exception):
+    """A dispatch that has not ended uses the workspace."""
+
+
+class WorkspaceLimitError(Exception):
+    """The tenant has as many workspaces as it may."""
+
+    def __init__(self, maximum: int) -> None:
+        super().__init__(f"limit of {maximum} workspaces")
+        self.maximum = maximum
+
+
 # --- jobs
 
 
@@ -79,7 +99,7 @@ class JobStore(Protocol):
     def accept(self, acceptance: Acceptance) -> str | None:
         """Write it. The id of the dispatch that this idempotency key already made, or None if this is new.
 
-        Raises `AdmissionError` and `KeyReusedError`.
+        Raises `AdmissionError`, `KeyReusedError` and `WorkspaceNotFoundError`.
         """
 
     def get(self, tenant_id: str, dispatch_id: str) -> Job | None: ...

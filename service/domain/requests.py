@@ -34,6 +34,7 @@ class DispatchRequest:
     context: str | None = None
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
     workspace: str = "ephemeral"
+    workspace_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     webhook_url: str | None = None
 

@@ -32,6 +32,7 @@ from service.domain.requests import (
     webhook_is_valid,
 )
 from service.domain.times import MOMENT, from_iso
+from service.domain.workspaces import WORKSPACE_ID
 from service.problems import ProblemError
 from service.routers import views
 from service.routers.access import caller, log_refusal
@@ -48,6 +49,11 @@ _BRANCH_NEEDS_REPOSITORY: dict[str, Any] = {
     "if": {"required": ["branch"], "properties": {"branch": {"type": "string"}}},
     "then": {"required": ["repository"], "properties": {"repository": {"type": "string"}}},
 }
+# A workspace's id means nothing in ephemeral mode.
+_ID_NEEDS_PERSISTENT: dict[str, Any] = {
+    "if": {"required": ["workspaceId"], "properties": {"workspaceId": {"type": "string"}}},
+    "then": {"required": ["workspace"], "properties": {"workspace": {"const": "persistent"}}},
+}
 
 
 def _whole(value: object) -> object:
@@ -61,7 +67,11 @@ WHOLE = BeforeValidator(_whole)  # after the bounds, which else are lost from th
 class DispatchBody(BaseModel):
     """What to do, where and for how long. A field that is not known is an error, never dropped."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_BRANCH_NEEDS_REPOSITORY)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"allOf": [_BRANCH_NEEDS_REPOSITORY, _ID_NEEDS_PERSISTENT]},
+    )
 
     agent: Annotated[Agent, Field(strict=False)]
     task: Annotated[str, Field(min_length=1, max_length=TASK_LENGTH, pattern=r"[!-~]|[^ -~\s]")]
@@ -73,6 +83,7 @@ class DispatchBody(BaseModel):
         DEFAULT_TIMEOUT_SECONDS
     )
     workspace: Literal["ephemeral", "persistent"] = "ephemeral"
+    workspaceId: Annotated[str | None, Field(pattern=f"^{WORKSPACE_ID}$")] = None  # noqa: N815
     webhookUrl: Annotated[str | None, Field(max_length=1024, pattern=WEBHOOK)] = None  # noqa: N815
     tags: Annotated[
         dict[TagName, Annotated[str, Field(max_length=256)]],
@@ -96,6 +107,8 @@ class DispatchBody(BaseModel):
             raise _invalid("branch", "Not a branch name that git allows.")
         if self.branch is not None and repository is None:
             raise _invalid("branch", "A branch needs a repository.")
+        if self.workspaceId is not None and self.workspace != "persistent":
+            raise _invalid("workspaceId", 'A workspace needs `workspace: "persistent"`.')
         for field, text in (("task", self.task), ("context", self.context or "")):
             if not storable(text):
                 raise _invalid(field, "Not valid Unicode: it contains half of a surrogate pair.")
@@ -112,6 +125,7 @@ class DispatchBody(BaseModel):
             context=self.context,
             timeout_seconds=self.timeoutSeconds,
             workspace=self.workspace,
+            workspace_id=self.workspaceId,
             tags=self.tags,
             webhook_url=self.webhookUrl,
         )
@@ -141,7 +155,10 @@ def known_id(dispatch_id: str) -> str:
 
 
 def _body_hash(body: DispatchBody) -> str:
-    return hashlib.sha256(json.dumps(body.model_dump(), sort_keys=True).encode()).hexdigest()
+    given = body.model_dump()
+    if body.workspaceId is None:  # as it was before there were workspaces: keys live for a day
+        del given["workspaceId"]
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 def cursor_of(dispatch_id: str) -> str:
@@ -185,7 +202,7 @@ def make(services: Services) -> APIRouter:
         "",
         status_code=202,
         response_model=views.DispatchView,
-        responses=documented(400, 401, 403, 409, 413, 422, 429, 503),
+        responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
     )
     async def post(
         body: DispatchBody,
@@ -194,6 +211,8 @@ def make(services: Services) -> APIRouter:
     ) -> JSONResponse:
         """Accept a dispatch. With the same `Idempotency-Key` and body it is accepted once, for 24 hours."""
         request = body.request(local=services.settings.local_region)
+        if request.workspace == "persistent":
+            services.workspaces.enabled(key.tenant_id)
         try:
             job, replayed = await threaded(
                 lambda: services.dispatches.accept(

@@ -16,7 +16,15 @@ from service.application.assignments import RefusedError
 from service.application.dispatches import NotFoundError
 from service.application.key_management import KeyNotFoundError
 from service.application.log_reading import BadCursorError
-from service.domain.ports import AdmissionError, KeyReusedError, UnavailableError
+from service.domain.ports import (
+    AdmissionError,
+    KeyReusedError,
+    PersistentModeError,
+    UnavailableError,
+    WorkspaceInUseError,
+    WorkspaceLimitError,
+    WorkspaceNotFoundError,
+)
 from service.domain.times import seconds_to_next_day
 from service.problems import TITLES, ProblemError, internal, render
 from service.routers.views import Problem
@@ -24,6 +32,7 @@ from service.routers.views import Problem
 T = TypeVar("T")
 ACTIVE_RETRY_SECONDS = 30  # a place among the active ones is free as soon as one of them ends
 _THROTTLED = {"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"}
+WORKSPACE_ERRORS = (PersistentModeError, WorkspaceInUseError, WorkspaceLimitError, WorkspaceNotFoundError)
 _ACCESS = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
 
 
@@ -63,9 +72,37 @@ def problem_of(error: Exception) -> ProblemError | None:
             "This Idempotency-Key was used before, with another body.",
             remedy="Use a new key for a new request.",
         )
+    if isinstance(error, WORKSPACE_ERRORS):
+        return _workspace(error)
     if isinstance(error, AdmissionError):
         return _admission(error)
     return _unavailable(error) if isinstance(error, UnavailableError) else None
+
+
+def _workspace(error: Exception) -> ProblemError:
+    if isinstance(error, WorkspaceNotFoundError):
+        return ProblemError(404, "workspace-not-found", "There is no such workspace.")
+    if isinstance(error, WorkspaceInUseError):
+        return ProblemError(
+            409,
+            "workspace-in-use",
+            "A dispatch that has not ended uses this workspace.",
+            remedy="Wait until it ends, or cancel it.",
+        )
+    if isinstance(error, WorkspaceLimitError):
+        return ProblemError(
+            409,
+            "workspace-limit",
+            f"The tenant has {error.maximum} workspaces, which is the limit.",
+            remedy="Delete one that is not needed any more.",
+        )
+    return ProblemError(
+        409,
+        "persistent-mode-disabled",
+        "Persistent workspaces are not enabled for this tenant.",
+        remedy="Dispatch with an ephemeral workspace, or ask the operator to add the tenant to the stack's "
+        "setting persistentTenants and to deploy.",
+    )
 
 
 def _admission(error: AdmissionError) -> ProblemError:
@@ -144,7 +181,8 @@ def install(app: FastAPI) -> None:
     async def use_case(request: Request, error: Exception) -> Response:
         return answer(request, problem_of(error) or internal())
 
-    for kind in (NotFoundError, KeyNotFoundError, BadCursorError, RefusedError, UnavailableError, Exception):
+    expected = (NotFoundError, KeyNotFoundError, BadCursorError, RefusedError, UnavailableError)
+    for kind in (*expected, *WORKSPACE_ERRORS, Exception):
         app.add_exception_handler(kind, use_case)
     app.add_exception_handler(ProblemError, problems)
     app.add_exception_handler(RequestValidationError, validations)

@@ -57,6 +57,7 @@ class DispatchView(BaseModel):
     timeoutSeconds: int  # noqa: N815
     attempt: int
     workspace: Literal["ephemeral", "persistent"]
+    workspaceId: str | None = None  # noqa: N815
     task: str = Field(description="The first 200 characters")
     tags: dict[str, str]
     repository: str | None = None
@@ -123,6 +124,7 @@ def dispatch(job: Job, position: Position | None = None) -> dict[str, Any]:
         "tags": dict(job.tags),
     }
     optional = {
+        "workspaceId": job.workspace_id,
         "repository": job.repository,
         "branch": job.branch,
         "model": job.model,

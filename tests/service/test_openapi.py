@@ -24,7 +24,8 @@ LIMITS = {"requestsPerMinute": 10_000_000, "maxActive": 1_000_000, "maxPerDay": 
 @pytest.fixture
 def served(aws: tuple[str, OneAtATime]) -> Iterator[tuple[str, str]]:
     """The URL of the API, and an admin's key."""
-    world = make_world(*aws, local_region=True)  # where every repository of the document is taken
+    # Where every repository of the document is taken, and a workspace can be made.
+    world = make_world(*aws, local_region=True, persistent_tenants=frozenset({"fuzz"}))
     server = uvicorn.Server(
         uvicorn.Config(
             application(world.services), port=0, log_config=None, http="httptools", access_log=False
