@@ -200,10 +200,11 @@ def _tables(definition: Definition, region: Region) -> dict[str, str]:
 
 
 def _lacking(region: Region, role: str) -> list[tuple[str, str, Decided]]:
-    """Action, table ARN and decision of whatever the role may not do with the jobs and the keys."""
+    """Action, table ARN and decision of whatever the role may not do with the tables."""
     lacking = []
     account, where = region.access.account(), region.target.region
-    for table in (region.names.jobs_table, region.names.api_keys_table):
+    names = region.names
+    for table in (names.jobs_table, names.api_keys_table, names.audit_table, names.workspaces_table):
         arn = f"arn:aws:dynamodb:{where}:{account}:table/{table}"
         for action in TABLE_ACTIONS:
             decision = region.access.may(role, action, arn)
@@ -263,6 +264,8 @@ def dynamodb_unreachable(region: Region) -> Judgement:
     for name, read in (
         (region.names.jobs_table, region.tables.jobs),
         (region.names.api_keys_table, region.tables.api_keys),
+        (region.names.audit_table, region.tables.audit),
+        (region.names.workspaces_table, region.tables.workspaces),
     ):
         try:
             status = read()["TableStatus"]

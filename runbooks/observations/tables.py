@@ -21,6 +21,14 @@ class Tables:
         """The keys table. Raises `Absent`."""
         return self._table(self._target.names.api_keys_table)
 
+    def audit(self) -> Answer:
+        """The audit table. Raises `Absent`."""
+        return self._table(self._target.names.audit_table)
+
+    def workspaces(self) -> Answer:
+        """The workspaces table. Raises `Absent`."""
+        return self._table(self._target.names.workspaces_table)
+
     def scaling(self, table: str) -> dict[str, Answer]:
         """What is scaled of a table, by dimension (`dynamodb:table:ReadCapacityUnits`), with its limits."""
         answer = self._look(

@@ -137,7 +137,8 @@ class World:
         }
         self.quota = 16.0
         self.policies = {"dynamodb-access": allow("dynamodb:*", "*"), "s3-access": allow("s3:PutObject", "*")}
-        self.tables = {NAMES.jobs_table: "ACTIVE", NAMES.api_keys_table: "ACTIVE"}
+        tables = (NAMES.jobs_table, NAMES.api_keys_table, NAMES.audit_table, NAMES.workspaces_table)
+        self.tables = dict.fromkeys(tables, "ACTIVE")
         self.jobs: list[Answer] = []
         self.log: dict[str, list[str]] = {}
         self.series: dict[str, list[float]] = {}

@@ -1,5 +1,7 @@
 """Health check failing: each cause by what AWS would describe, and what looks like it and is not."""
 
+import pytest
+
 from runbooks.model import Verdict
 from tests.runbooks.judging import assert_root, judged, operations
 from tests.runbooks.world import NAMES, World, allow, task
@@ -81,8 +83,12 @@ def test_an_explicit_deny_is_left_to_a_person(world: World) -> None:
     assert report.findings[0].plan is None
 
 
-def test_a_missing_table(world: World) -> None:
-    del world.tables[NAMES.api_keys_table]
+@pytest.mark.parametrize(
+    "table", [NAMES.jobs_table, NAMES.api_keys_table, NAMES.audit_table, NAMES.workspaces_table]
+)
+def test_a_missing_table(world: World, table: str) -> None:
+    """The control plane does not start without any one of them."""
+    del world.tables[table]
     judgement = judged(world, f"{ISSUE}/dynamodb-unreachable").judgement
     assert judgement.verdict is Verdict.FAIL
     assert judgement.evidence[0].saw == "no such table"
