@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from html import escape
 
 from runbooks.looking import Absent, CouldNotLook
@@ -24,17 +25,36 @@ CHARTS = (
 )
 WIDTH, HEIGHT = 260, 60  # pixels of a chart
 
+# The page may load nothing: neither by what is written here nor by what a log line smuggles in.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# Below 40 rem a row is shown as a block, each cell under its column's name: four columns do not fit a phone.
 _STYLE = """
+:root{color-scheme:light dark;--text:#1c1c1c;--page:#fff;--box:#f6f6f6;--soft:#595959;--line:#ddd}
+:root{--fail:#b3261e;--warn:#8a5a00;--unknown:#6b3fa0}
+@media(prefers-color-scheme:dark){
+:root{--text:#eee;--page:#161616;--box:#222;--soft:#b0b0b0;--line:#444}
+:root{--fail:#f2897f;--warn:#e0a94a;--unknown:#c4a3f0}}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-body{color:#1c1c1c;background:#fff}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem}h3{font-size:1rem;margin:0}
-article{border-left:.4rem solid;padding:.5rem 1rem;margin:1rem 0;background:#f6f6f6}
-.FAIL{border-color:#b3261e}.WARN{border-color:#8a5a00}.UNKNOWN{border-color:#6b3fa0}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;vertical-align:top;padding:.2rem .6rem .2rem 0}
-td{overflow-wrap:anywhere}code{font-size:.9em}figure{display:inline-block;margin:0 1rem 1rem 0}
-figcaption{font-size:.85rem}svg{display:block;background:#f6f6f6}
-@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}article,svg{background:#222}}
+body{color:var(--text);background:var(--page);overflow-wrap:anywhere}
+h1{font-size:1.4rem;line-height:1.3}h2{font-size:1.2rem;margin-top:2rem}h3{font-size:1rem;margin:0}
+article{border-left:.4rem solid;padding:.5rem 1rem;margin:1rem 0;background:var(--box)}
+article.FAIL{border-color:var(--fail)}article.WARN{border-color:var(--warn)}
+article.UNKNOWN{border-color:var(--unknown)}
+table{border-collapse:collapse;width:100%}code{font-size:.9em}
+td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;min-width:7em}
+th{font-size:.85rem;font-weight:600;color:var(--soft)}tbody tr{border-top:1px solid var(--line)}
+td:first-child{white-space:nowrap}
+figure{display:inline-block;margin:0 1rem 1rem 0;vertical-align:top}
+figcaption,.note{font-size:.85rem}.note,figcaption span{color:var(--soft)}
+svg{display:block;max-width:100%;background:var(--box)}
+svg polyline{fill:none;stroke:currentColor;stroke-width:1.5}
+svg line{stroke:var(--fail);stroke-width:1.5;stroke-dasharray:3 2}
+@media(max-width:40rem){
+body{margin:1rem auto}h1{font-size:1.15rem}
+table,tbody,tr,td{display:block}thead{display:none}tbody tr{padding:.4rem 0}
+td{min-width:0;padding:0}td:first-child{white-space:normal}
+td::before{content:attr(data-head) ": ";font-size:.85rem;color:var(--soft)}
+figure{display:block;margin-right:0}svg{width:100%}}
 """
 
 
@@ -51,7 +71,8 @@ def render(report: Report) -> str:
     title = f"Outpost {report.target.stack}: {report.verdict}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{_STYLE}</style></head>'
         f"<body>{''.join(body)}</body></html>\n"
     )
 
@@ -61,10 +82,12 @@ def _text(text: object) -> str:
 
 
 def _facts(report: Report) -> str:
-    calls = sum(report.calls.values())
-    when = report.target.now.isoformat(timespec="seconds")
     where = f"Stack {report.target.stack} in {report.target.region}"
-    return f"<p>{_text(where)}, {when}, {calls} calls.</p>"
+    return f"<p>{_text(where)}, {_when(report.target.now)} UTC.</p>"
+
+
+def _when(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _finding(finding: Finding) -> str:
@@ -79,7 +102,7 @@ def _finding(finding: Finding) -> str:
     return (
         f'<article class="{finding.verdict.value}">'
         f"<h3>{finding.rank}. {finding.verdict.value} <code>{_text(cause.key)}</code></h3>"
-        f"<p>{_text(cause.title)}. {_text(judgement.summary)}</p>"
+        f"<p>{_text(cause.title)}: {_text(judgement.summary)}</p>"
         + (_table(evidence, ("source", "resource", "saw", "expected")) if evidence else "")
         + explains
         + (f"<p>{_text(cause.advice)} {mended}</p>" if finding.verdict is not Verdict.UNKNOWN else "")
@@ -88,8 +111,13 @@ def _finding(finding: Finding) -> str:
 
 
 def _table(rows: Sequence[Sequence[object]], heads: Sequence[str]) -> str:
-    head = "".join(f"<th>{_text(name)}</th>" for name in heads)
-    lines = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in heads)
+    lines = "".join(
+        "<tr>"
+        + "".join(f'<td data-head="{name}">{_text(cell)}</td>' for name, cell in zip(heads, row, strict=True))
+        + "</tr>"
+        for row in rows
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
@@ -103,9 +131,12 @@ def _around(region: Region) -> list[str]:
     events, blind = timeline(region)
     parts = ["<h2>What happened</h2>"]
     parts += [f"<p>Could not be looked at: {_text(reason)}</p>" for reason in blind]
-    rows = [(event.time.isoformat(timespec="seconds"), event.kind, event.text) for event in events]
-    parts.append(_table(rows, ("time", "what", "")) if rows else "<p>Nothing within the look-back.</p>")
+    rows = [(_when(event.time), event.kind, event.text) for event in events]
+    parts.append(
+        _table(rows, ("time (UTC)", "kind", "event")) if rows else "<p>Nothing within the look-back.</p>"
+    )
     parts.append("<h2>Metrics</h2>")
+    parts.append('<p class="note">Dashed: a task stopped, or a deployment began.</p>')
     try:
         parts += [_chart(region.metrics.series(name), label, events) for name, label in CHARTS]
     except (Absent, CouldNotLook) as error:
@@ -129,12 +160,14 @@ def _chart(series: Series, label: str, events: Sequence[Event]) -> str:
     )
     marks = "".join(
         f'<line x1="{across(event.time.timestamp()):.1f}" x2="{across(event.time.timestamp()):.1f}" '
-        f'y1="0" y2="{HEIGHT}" stroke="#b3261e" stroke-dasharray="2 2"/>'
+        f'y1="0" y2="{HEIGHT}"/>'
         for event in events
         if event.kind in ("stop", "deployment") and first <= event.time.timestamp() <= last
     )
+    start, end = (f"{datetime.fromtimestamp(moment, UTC):%H:%M}" for moment in (first, last))
     return (
-        f'<figure><figcaption>{_text(label)}: at most {series.highest:g}</figcaption><svg width="{WIDTH}" '
-        f'height="{HEIGHT}" role="img" aria-label="{_text(label)}">{marks}'
-        f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5"/></svg></figure>'
+        f"<figure><figcaption>{_text(label)}: at most {series.highest:g} "
+        f"<span>{start}–{end}</span></figcaption>"
+        f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
+        f'role="img" aria-label="{_text(label)}">{marks}<polyline points="{points}"/></svg></figure>'
     )

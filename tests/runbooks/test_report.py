@@ -3,11 +3,13 @@
 import io
 import json
 from contextlib import redirect_stdout
-from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+import xmlschema
+from tinyhtml5.parser import HTMLParser
 
 from runbooks.looking import CouldNotLook
 from runbooks.report import annotations, document, html, junit, sarif, schema, terminal
@@ -15,6 +17,7 @@ from runbooks.report.changes import changes
 from runbooks.run import Report, diagnose
 from tests.runbooks.world import CONTROL, NOW, World, target, task
 
+FORMATS = Path(__file__).parent / "formats"
 SECRETS = (
     "otp_" + "ab12" * 16,
     "sk-ant-api03-" + "Q" * 40,
@@ -101,6 +104,7 @@ def test_changes_name_what_was_added_taken_away_and_altered() -> None:
 
 
 def test_junit(failing: Report) -> None:
+    xmlschema.XMLSchema(FORMATS / "junit-10.xsd").validate(junit.render(failing))
     root = ElementTree.fromstring(junit.render(failing))
     cases = root.findall("./testsuite/testcase")
     assert len(cases) == 59
@@ -115,7 +119,9 @@ def test_junit(failing: Report) -> None:
 
 
 def test_sarif(failing: Report) -> None:
-    run = json.loads(sarif.render(failing))["runs"][0]
+    log = json.loads(sarif.render(failing))
+    jsonschema.validate(log, json.loads((FORMATS / "sarif-2.1.0-rtm.5.json").read_text()))
+    run = log["runs"][0]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert len(rules) == 59
     for result in run["results"]:
@@ -128,28 +134,23 @@ def test_sarif(failing: Report) -> None:
     assert run["invocations"][0]["exitCode"] == 3
 
 
-class _Page(HTMLParser):
-    """Tags that were opened and never closed, or closed out of order."""
+def test_formats_of_a_stack_that_cannot_be_looked_at(world: World) -> None:
+    world.failing["sts:GetCallerIdentity"] = CouldNotLook("sts:GetCallerIdentity", "denied")
+    report = diagnose(target(), world)
+    assert report.trouble
+    xmlschema.XMLSchema(FORMATS / "junit-10.xsd").validate(junit.render(report))
+    jsonschema.validate(
+        json.loads(sarif.render(report)), json.loads((FORMATS / "sarif-2.1.0-rtm.5.json").read_text())
+    )
+    assert _parsed(html.render(report)).find(".//h1") is not None
 
-    VOID = ("meta",)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.wrong: list[str] = []
-        self.seen: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.add(tag)
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.add(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(tag)
+def _parsed(page: str) -> ElementTree.Element:
+    """The page as a browser would build it. Fails for anything that a browser would have to put right."""
+    parser = HTMLParser(namespace_html_elements=False)
+    root: ElementTree.Element = parser.parse(page)
+    assert parser.errors == []
+    return root
 
 
 def test_html_has_a_timeline_and_charts(world: World) -> None:
@@ -158,14 +159,39 @@ def test_html_has_a_timeline_and_charts(world: World) -> None:
         task("dead", "STOPPED", world.service["taskDefinition"], exitCode=137, reason="OutOfMemoryError: x")
     ]
     world.service["events"] = [{"createdAt": NOW, "message": "(service x) <b>has</b> begun draining"}]
-    page = _Page()
-    text = html.render(diagnose(target(), world))
-    page.feed(text)
-    assert (page.open, page.wrong) == ([], [])
-    assert {"svg", "polyline", "table"} <= page.seen
-    assert "script" not in page.seen
-    assert "task dead: exit 137" in text
-    assert "<b>has</b>" not in text
+    page = _parsed(html.render(diagnose(target(), world)))
+    assert page.find(".//{http://www.w3.org/2000/svg}polyline") is not None
+    cells = ["".join(cell.itertext()) for cell in page.iter("td")]
+    assert "(service x) <b>has</b> begun draining" in cells
+    assert [cell for cell in cells if cell.startswith("task dead: exit 137")]
+    # On a narrow screen each cell stands under its column's name.
+    assert all(cell.get("data-head") for cell in page.iter("td"))
+
+
+def test_html_loads_nothing_and_runs_nothing(failing: Report) -> None:
+    text = html.render(failing)
+    page = _parsed(text)
+    tags = {str(element.tag).rpartition("}")[2] for element in page.iter()}
+    assert not tags & {
+        "script",
+        "link",
+        "img",
+        "image",
+        "iframe",
+        "object",
+        "embed",
+        "use",
+        "base",
+        "a",
+        "form",
+    }
+    attributes = {name for element in page.iter() for name in element.keys()}  # noqa: SIM118 - not a mapping
+    assert not attributes & {"src", "srcset", "href", "style", "action", "data", "background"}
+    assert not [name for name in attributes if name.startswith("on") or "href" in name]
+    assert not [word for word in ("url(", "@import", "http://", "https://") if word in text]
+    policy = page.find(".//meta[@http-equiv='Content-Security-Policy']")
+    assert policy is not None
+    assert str(policy.get("content")).startswith("default-src 'none'")
 
 
 def test_annotations_escape(failing: Report) -> None:
