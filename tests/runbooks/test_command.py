@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +92,30 @@ def test_a_report_is_published_with_its_time(world: World) -> None:
     assert where == f"s3://{NAMES.artifacts_bucket}/{KEY}"
     body = json.loads(put["Body"])
     assert (body["verdict"], body["publishedAt"]) == ("healthy", "2026-01-14T12:00:00+00:00")
+
+
+def test_watch_tells_what_changes_and_reports_when_it_is_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C ends it with the last report on stdout and its exit code, and without a traceback."""
+    fault = tmp_path / "fault"
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "tests.runbooks.stand_in_watched_stack", str(fault)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert watching.stderr is not None
+        assert watching.stderr.readline().startswith("diagnose: stack dev in us-east-1")
+        assert " healthy: " in watching.stderr.readline()
+        fault.touch()
+        # The next line it says: it was silent while nothing changed.
+        assert " failing: efs-mount-failure/nfs-blocked" in watching.stderr.readline()
+        watching.send_signal(signal.SIGINT)
+        out, err = watching.communicate(timeout=30)
+    finally:
+        watching.kill()
+    assert watching.returncode == 3
+    assert json.loads(out)["verdict"] == "failing"
+    assert err.startswith("failing: efs-mount-failure/nfs-blocked")
+    assert len(err.splitlines()) == 1
