@@ -45,6 +45,7 @@ class Control:
             "image": self.image,
             "no-image": self.no_image,
             "forget-after": self.forget_after,
+            "table-age": self.table_age,
             "tasks": self.tasks,
         }
 
@@ -128,6 +129,14 @@ class Control:
         """How long stopped tasks are described."""
         with self._region.lock:
             self._region.ecs.store.remembered = seconds
+
+    def table_age(self, table: str, seconds: float) -> None:
+        """Let a table's last change of mode and capacity have been so many seconds earlier."""
+        from local.aws.moto_app import backend  # moto, which the command line need not load
+        from local.moto_extensions.dynamodb import set_back
+
+        with self._region.lock:
+            set_back(backend("dynamodb").get_table(table), seconds)
 
     def tasks(self) -> list[dict[str, Any]]:
         """Tasks that have not stopped, with the process ids of their programs."""

@@ -52,9 +52,15 @@ def lift_maximum(name: str, table: Answer) -> Plan:
     return Plan(actions=(action,), settle=60)
 
 
+def units_for(peak: tuple[float, float]) -> tuple[int, int]:
+    """Reads and writes per second to provision, of which a peak then uses `TARGET_UTILIZATION`."""
+    reads, writes = (max(LEAST_UNITS, math.ceil(rate * 100 / TARGET_UTILIZATION)) for rate in peak)
+    return reads, writes
+
+
 def provision(name: str, table: Answer, peak: tuple[float, float]) -> Plan:
     """A table and its indexes provisioned for a peak (reads, writes per second), and scaled from there."""
-    units = [max(LEAST_UNITS, math.ceil(rate * 100 / TARGET_UTILIZATION)) for rate in peak]
+    units = units_for(peak)
     throughput = {"ReadCapacityUnits": units[0], "WriteCapacityUnits": units[1]}
     update: dict[str, Any] = {
         "TableName": name,

@@ -13,6 +13,7 @@ from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, war
 from runbooks.observations import Region
 from runbooks.observations.tables import provisioned
 from runbooks.remedies import Plan
+from runbooks.throttling import fitting, throttling
 
 RUNBOOK = Runbook(
     issue="dynamodb-throttling",
@@ -35,13 +36,6 @@ EFFECTS = ("slow-responses/dynamodb-throttled",)
 PARTITION_WRITES = 1000  # write units per second of one partition, whatever the table has
 HOT_SHARE, HOT_JOBS = 0.5, 20  # one tenant's share of the recent jobs, and how many make it telling
 BACKING_OFF = ("standard", "adaptive")  # boto's retry modes with exponential backoff and jitter
-
-
-def _throttled(region: Region) -> list[Evidence]:
-    throttles = region.metrics.throttles()
-    if not throttles:
-        return []
-    return [Evidence("cloudwatch:GetMetricData", region.names.jobs_table, f"{throttles:g} throttled", "0")]
 
 
 def _scale(region: Region) -> Plan | None:
@@ -84,9 +78,9 @@ def autoscaling_off(region: Region) -> Judgement:
         )
         for kind in fixed
     ]
-    throttled = _throttled(region)
+    throttled = throttling(region)
     summary = f"{name} is provisioned, and its {' and '.join(kind.lower() for kind in fixed)}s do not scale"
-    return fail(summary, *throttled, *evidence) if throttled else warn(summary, *evidence)
+    return (fail if throttled.total else warn)(summary, *evidence, *throttled.evidence(name))
 
 
 def _load(region: Region) -> str:
@@ -124,7 +118,7 @@ def _hot_by_inference(region: Region) -> bool:
     reads, writes = consumed(region)
     capacity = _capacity(region)
     below = reads < BUSY * capacity[0] and writes < min(BUSY * capacity[1], PARTITION_WRITES)
-    return below and _hot_tenant(region)[1] > HOT_SHARE and not region.metrics.capped_throttles()
+    return below and _hot_tenant(region)[1] > HOT_SHARE and not throttling(region).capped
 
 
 def _raise_capacity(region: Region) -> Plan | None:
@@ -133,9 +127,7 @@ def _raise_capacity(region: Region) -> Plan | None:
     if provisioned(table):
         return None
     return (
-        lift_maximum(name, table)
-        if region.metrics.capped_throttles()
-        else provision(name, table, consumed(region))
+        lift_maximum(name, table) if throttling(region).capped else provision(name, table, consumed(region))
     )
 
 
@@ -149,13 +141,15 @@ def _raise_capacity(region: Region) -> Plan | None:
 def capacity_mode(region: Region) -> Judgement:
     """The table's capacity mode does not fit its load."""
     table, name = region.tables.jobs(), region.names.jobs_table
-    throttled, load = _throttled(region), _load(region)
+    throttled, load = throttling(region), _load(region)
     reads, writes = _capacity(region)
-    if not throttled:
-        return ok(f"nothing was throttled; {'provisioned' if provisioned(table) else 'on demand'}, {load}")
+    if not throttled.total:
+        mode = "provisioned" if provisioned(table) else "on demand"
+        return ok(f"nothing was throttled; {mode}, {load}", *throttled.left_out)
+    seen = throttled.evidence(name)
     if provisioned(table):
-        return ok(f"provisioned already: {load}, of {reads:g} and {writes:g}; slow-responses tells it")
-    capped = region.metrics.capped_throttles()
+        return ok(f"provisioned already: {load}, of {reads:g} and {writes:g}; slow-responses tells it", *seen)
+    capped = throttled.capped
     if capped:
         return fail(
             f"on demand, at most {reads:g} reads/s and {writes:g} writes/s: {capped:g} throttled",
@@ -163,13 +157,14 @@ def capacity_mode(region: Region) -> Judgement:
             Evidence(
                 "dynamodb:DescribeTable", name, f"at most {reads:g} and {writes:g} units/s", f"above {load}"
             ),
+            *throttled.left_out,
         )
-    if region.metrics.hot_throttles() or _hot_by_inference(region):
-        return ok(f"throttled on demand at {load}, for one partition's sake: hot-partition tells it")
+    if throttled.hot or _hot_by_inference(region):
+        return ok(f"throttled on demand at {load}, for one partition's sake: hot-partition tells it", *seen)
     return fail(
         f"on demand, and throttled at {load}",
-        *throttled,
-        Evidence("dynamodb:DescribeTable", name, "PAY_PER_REQUEST", "provisioned for the peak"),
+        *seen,
+        Evidence("dynamodb:DescribeTable", name, "PAY_PER_REQUEST", fitting(region, consumed(region))),
         Evidence("cloudwatch:GetMetricData", "consumed capacity", load, "a load that doubles slowly"),
     )
 
@@ -202,9 +197,10 @@ def retries_without_backoff(region: Region) -> Judgement:
         evidence.append(Evidence("ecs:DescribeTaskDefinition", definition.name, saw, "more than one attempt"))
     if not evidence:
         return ok(f"retries back off exponentially ({mode or 'standard'}, {attempts or 'default'} attempts)")
-    throttled = _throttled(region)
+    throttled = throttling(region)
     summary = f"{definition.name}: {evidence[0].saw}"
-    return fail(summary, *evidence, *throttled) if throttled else warn(summary, *evidence)
+    seen = throttled.evidence(region.names.jobs_table)
+    return (fail if throttled.total else warn)(summary, *evidence, *seen)
 
 
 @RUNBOOK.cause(
@@ -215,10 +211,10 @@ def retries_without_backoff(region: Region) -> Judgement:
 )
 def hot_partition(region: Region) -> Judgement:
     """One tenant's partition takes most of the writes, and is throttled."""
-    throttled = _throttled(region)
-    if not throttled:
-        return ok("nothing was throttled")
-    hot = region.metrics.hot_throttles()
+    throttled = throttling(region)
+    if not throttled.total:
+        return ok("nothing was throttled", *throttled.left_out)
+    hot, seen = throttled.hot, throttled.evidence(region.names.jobs_table)
     tenant, share = _hot_tenant(region)
     most = Evidence(
         "dynamodb:Query", f"tenant {tenant}", f"{share:.0%} of the recent jobs", f"below {HOT_SHARE:.0%}"
@@ -229,13 +225,16 @@ def hot_partition(region: Region) -> Judgement:
             f"one partition was at its limit for {hot:g} requests{suspect}",
             Evidence("cloudwatch:GetMetricData", "KeyRangeThroughputThrottleEvents", f"{hot:g}", "0"),
             *([most] if suspect else []),
+            *throttled.left_out,
         )
     if not _hot_by_inference(region):
-        return ok(f"no partition stands out: {_load(region)}, the largest tenant has {share:.0%} of the jobs")
+        return ok(
+            f"no partition stands out: {_load(region)}, the largest tenant has {share:.0%} of the jobs", *seen
+        )
     return warn(
         f"inferred: throttled at {_load(region)}, far from the table's limit, with {share:.0%} of the recent "
         f"jobs under tenant {tenant}; DynamoDB itself does not say that a partition was the reason",
-        *throttled,
+        *seen,
         most,
         direct=False,
     )

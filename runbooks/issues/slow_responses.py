@@ -10,6 +10,7 @@ from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, war
 from runbooks.observations import Region
 from runbooks.observations.tables import provisioned
 from runbooks.remedies import Action, Call, Plan
+from runbooks.throttling import fitting, throttling
 
 RUNBOOK = Runbook(
     issue="slow-responses",
@@ -44,16 +45,20 @@ def consumed(region: Region) -> tuple[float, float]:
     guide="DynamoDB throttling",
     solution="Check consumed capacity, consider provisioned mode.",
     steps=(
-        "Raise the table's maximum capacity, or move it to the mode that fits: aws dynamodb "
-        "update-table --table-name TABLE --billing-mode PAY_PER_REQUEST, with the table "
-        "that the evidence names. What was measured before still counts: look again with --since 10m later."
+        "Give the table the capacity that the evidence names: for a table on demand, "
+        "dynamodb-throttling/capacity-mode has the plan; one that is provisioned is to stay provisioned: aws "
+        "dynamodb update-table --table-name TABLE --provisioned-throughput "
+        "ReadCapacityUnits=READS,WriteCapacityUnits=WRITES, and where it scales by itself its maximum too: "
+        "aws application-autoscaling register-scalable-target --service-namespace dynamodb --resource-id "
+        "table/TABLE --scalable-dimension dynamodb:table:WriteCapacityUnits --max-capacity WRITES. "
+        "What was throttled before that change counts no more."
     ),
 )
 def dynamodb_throttled(region: Region) -> Judgement:
     """The jobs table is used up to its capacity, or throttles."""
     table = region.tables.jobs()
     reads, writes = consumed(region)
-    throttles = region.metrics.throttles()
+    throttled = throttling(region)
     used = f"{reads:.1f} reads/s and {writes:.1f} writes/s at the peak"
     capacity = "on demand"
     busy = False
@@ -65,12 +70,15 @@ def dynamodb_throttled(region: Region) -> Judgement:
     numbers = Evidence(
         "cloudwatch:GetMetricData", region.names.jobs_table, used, f"below {BUSY:.0%}: {capacity}"
     )
-    if throttles:
-        seen = Evidence("cloudwatch:GetMetricData", "throttled requests", f"{throttles:g}", "0")
-        return fail(f"{throttles:g} requests throttled; {used}, {capacity}", seen, numbers)
+    if throttled.total:
+        fits = Evidence(
+            "dynamodb:DescribeTable", region.names.jobs_table, capacity, fitting(region, (reads, writes))
+        )
+        seen = throttled.evidence(region.names.jobs_table)
+        return fail(f"{throttled.total:g} requests throttled; {used}, {capacity}", numbers, fits, *seen)
     if busy:
-        return warn(f"{used}; {capacity}", numbers)
-    return ok(f"nothing was throttled; {used}, {capacity}")
+        return warn(f"{used}; {capacity}", numbers, *throttled.left_out)
+    return ok(f"nothing was throttled; {used}, {capacity}", *throttled.left_out)
 
 
 def _timeouts(region: Region) -> tuple[int, int]:

@@ -24,9 +24,11 @@ class Series:
     def highest(self) -> float:
         return max(self.values, default=0.0)
 
-    @property
-    def total(self) -> float:
-        return sum(self.values)
+    def total(self, since: float = 0.0) -> float:
+        """The sum over periods that start at `since` (seconds since 1970) or later."""
+        if not since:
+            return sum(self.values)
+        return sum(value for value, time in zip(self.values, self.times, strict=True) if time >= since)
 
 
 def _dynamodb(table: str, metric: str, statistic: str, operation: str = "") -> Answer:
@@ -111,15 +113,19 @@ class Metrics:
         prefix = f"outpost-{self._target.stack}-"
         return [item for item in answer.get("AlarmHistoryItems", []) if item["AlarmName"].startswith(prefix)]
 
-    def hot_throttles(self) -> float:
+    def hot_throttles(self, since: float = 0.0) -> float:
         """Requests that DynamoDB throttled because one partition was at its limit."""
-        return self.series("hot_writes").total + self.series("hot_reads").total
+        return self.series("hot_writes").total(since) + self.series("hot_reads").total(since)
 
-    def capped_throttles(self) -> float:
+    def capped_throttles(self, since: float = 0.0) -> float:
         """Requests that DynamoDB throttled because an on-demand table was at the maximum it is set."""
-        return self.series("capped_writes").total + self.series("capped_reads").total
+        return self.series("capped_writes").total(since) + self.series("capped_reads").total(since)
 
-    def throttles(self) -> float:
-        """Throttled requests of the jobs table within the look-back, by whichever metric shows more."""
-        events = self.series("write_throttles").total + self.series("read_throttles").total
-        return max(self.series("throttled").total, events, self.hot_throttles(), self.capped_throttles())
+    def throttles(self, since: float = 0.0) -> float:
+        """Throttled requests of the jobs table within the look-back, by whichever metric shows more.
+
+        Of these three, `since` leaves out the periods that start earlier (seconds since 1970).
+        """
+        events = self.series("write_throttles").total(since) + self.series("read_throttles").total(since)
+        by_reason = self.hot_throttles(since), self.capped_throttles(since)
+        return max(self.series("throttled").total(since), events, *by_reason)

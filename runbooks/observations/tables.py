@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from runbooks.looking import Answer, Look
@@ -46,6 +47,17 @@ class Tables:
 def provisioned(table: Answer) -> bool:
     """Whether capacity is provisioned rather than on demand."""
     return bool(table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED") != "PAY_PER_REQUEST")
+
+
+def changed_at(table: Answer) -> datetime | None:
+    """When the table's mode or provisioned capacity was last changed; None if it never was."""
+    capacity = table.get("ProvisionedThroughput", {})
+    moments = (
+        table.get("BillingModeSummary", {}).get("LastUpdateToPayPerRequestDateTime"),
+        capacity.get("LastIncreaseDateTime"),
+        capacity.get("LastDecreaseDateTime"),
+    )
+    return max((moment for moment in moments if moment), default=None)
 
 
 def plain(value: dict[str, Any]) -> Any:

@@ -51,9 +51,9 @@ class Stack:
         connection = self.connection(since=since)
         return diagnose(connection.target.at_present(), AwsReader(connection), **narrowing)
 
-    def mend(self, report: Report) -> tuple[list[Mended], Report]:
-        connection = self.connection(since=RECENT)
-        return mend(connection, report, progress=lambda line: None, again=self.diagnose)
+    def mend(self, report: Report, since: str = RECENT) -> tuple[list[Mended], Report]:
+        connection = self.connection(since=since)
+        return mend(connection, report, progress=lambda line: None, again=lambda: self.diagnose(since))
 
     # The control plane
 
@@ -160,6 +160,11 @@ class Stack:
             "Timestamp": datetime.now(UTC) - MEASURED,
         }
         self.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[datum])
+
+    def table_as_of_old(self) -> None:
+        """The jobs table is now as it has been since before what `measure` tells."""
+        age = 2 * MEASURED.total_seconds()
+        self.region.fault("table-age", table=self.names.jobs_table, seconds=age)
 
     def forget_stopped(self) -> None:
         """Let ECS forget its stopped tasks at once instead of after an hour."""

@@ -38,7 +38,7 @@ def test_fault(stack: Stack, key: str) -> None:
         assert report.lit <= {key, *below(key), *fault.also}, found
         assert (first.plan is not None) == (fault.mended or fault.planned), found
         if fault.mended:
-            done, after = stack.mend(report)
+            done, after = stack.mend(report, fault.since)
             assert (done[0].cause.key, done[0].outcome, done[0].detail) == (key, "mended", "")
             assert key not in after.lit
             assert after.verdict == "healthy", [(f.cause.key, f.judgement.summary) for f in after.findings]
