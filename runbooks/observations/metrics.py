@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from outpost.names import SERVICE
 from runbooks.looking import Answer, Look
@@ -74,6 +74,11 @@ class Metrics:
         """Seconds that one point stands for."""
         return max(PERIOD, -(-self._target.since // 1440 // PERIOD) * PERIOD)
 
+    def _start(self) -> datetime:
+        """Where the first period starts: on a whole one, so that a second look sees the same periods."""
+        earliest = self._target.now.timestamp() - self._target.since
+        return datetime.fromtimestamp(earliest // self.period * self.period, UTC)
+
     def series(self, name: str) -> Series:
         """One of `queries`; empty when CloudWatch has no points."""
         answer = self._look(
@@ -89,7 +94,7 @@ class Metrics:
                 }
                 for label, query in queries(self._target).items()
             ],
-            StartTime=(self._target.now - timedelta(seconds=self._target.since)).isoformat(),
+            StartTime=self._start().isoformat(),
             EndTime=self._target.now.isoformat(),
             ScanBy="TimestampAscending",
         )
