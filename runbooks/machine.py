@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from runbooks.looking import Absent, Answer, CouldNotLook
 
 HTTP_TIMEOUT = 5  # seconds, to connect and again to answer
-GATEWAY_ERRORS = (502, 504)  # a load balancer's, for a target that failed; 503 is that it has none
+GATEWAY_ERRORS = (502, 503, 504)  # a load balancer's, for a target that failed or is being replaced
 AGAIN = 0.5  # seconds
 TOLD = ("OUTPOST_API_URL", "OUTPOST_SSM_INSTANCE")  # variables whose values may be shown
 SET = "set"  # what stands for the value of any other of Outpost's variables
