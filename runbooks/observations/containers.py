@@ -237,7 +237,9 @@ class Containers:
         return [
             task
             for task in self.stopped()
-            if _stopped_at(task) > steady_since or (rolled_back and task.revision > wanted)
+            # A task of another revision that ends now was replaced, however it ended.
+            if (task.revision == wanted and _stopped_at(task) > steady_since)
+            or (rolled_back and task.revision > wanted)
         ]
 
     def rolled_back(self) -> bool:

@@ -81,3 +81,14 @@ def test_scaled_to_nothing(world: World) -> None:
 def test_a_normal_shutdown_is_no_finding(world: World) -> None:
     _ends(world, exitCode=143, stoppedReason="Scaling activity initiated by (deployment ecs-svc/1)")
     assert judged(world, f"{ISSUE}/terminated").judgement.verdict is Verdict.OK
+
+
+def test_a_task_of_a_replaced_revision_may_fail_while_the_new_one_runs_already(world: World) -> None:
+    family, _, revision = world.service["taskDefinition"].rpartition(":")
+    world.stopped = [task("t0", "STOPPED", f"{family}:{int(revision) - 1}", lived=1, **OOM)]
+    assert judged(world, f"{ISSUE}/out-of-memory").judgement.verdict is Verdict.OK
+
+
+def test_a_task_of_the_present_revision_that_failed_after_the_start_counts(world: World) -> None:
+    _ends(world, **OOM)
+    assert judged(world, f"{ISSUE}/out-of-memory").judgement.verdict is Verdict.WARN
