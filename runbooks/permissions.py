@@ -26,6 +26,8 @@ _LOGS = ("arn:aws:logs:{region}:{account}:log-group:/ecs/outpost-*",)
 _CONTROL_PLANE_LOGS = ("arn:aws:logs:{region}:{account}:log-group:/ecs/outpost-*:*", *_LOGS)
 _JOBS = "arn:aws:dynamodb:{region}:{account}:table/{jobs_table}"
 _KEYS = "arn:aws:dynamodb:{region}:{account}:table/{api_keys_table}"
+_AUDIT = "arn:aws:dynamodb:{region}:{account}:table/{audit_table}"
+_WORKSPACES = "arn:aws:dynamodb:{region}:{account}:table/{workspaces_table}"
 
 # None: the read needs no AWS permission (the API's own HTTP answers, the reader's machine).
 OPERATIONS: dict[str, Permission | None] = {
@@ -60,7 +62,7 @@ OPERATIONS: dict[str, Permission | None] = {
         "elasticfilesystem:DescribeMountTargetSecurityGroups",
         ("arn:aws:elasticfilesystem:{region}:{account}:file-system/*",),
     ),
-    "dynamodb:DescribeTable": Permission("dynamodb:DescribeTable", (_JOBS, _KEYS)),
+    "dynamodb:DescribeTable": Permission("dynamodb:DescribeTable", (_JOBS, _KEYS, _AUDIT, _WORKSPACES)),
     "dynamodb:Query": Permission("dynamodb:Query", (_JOBS, _JOBS + "/index/*")),
     "dynamodb:Scan": Permission("dynamodb:Scan", (_KEYS,)),
     "application-autoscaling:DescribeScalableTargets": Permission(

@@ -19,6 +19,8 @@ def filled(names: Names, *, region: str, account: str) -> Callable[[str], str]:
         "service": SERVICE,
         "jobs_table": names.jobs_table,
         "api_keys_table": names.api_keys_table,
+        "audit_table": names.audit_table,
+        "workspaces_table": names.workspaces_table,
     }
     return lambda text: text.format(**facts)
 
