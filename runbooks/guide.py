@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from pathlib import Path
 
@@ -56,21 +57,26 @@ def _issue(runbook: Runbook) -> str:
     lines += [f"- {symptom}" for symptom in runbook.symptoms]
     lines += ["", f"Detected by: {_alarm(runbook)}", "", "```bash"]
     lines += [f"./inv diagnose --issue {runbook.issue}", "```", ""]
-    lines += [
-        "| cause | in the guide | what the check proves | solution | mended by |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [_cause(cause) for cause in runbook.causes]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + [_cause(cause) for cause in runbook.causes])
 
 
 def _cause(cause: Cause) -> str:
-    mended = "`--fix --yes`" if cause.remedy else "a person"
-    return f"| `{cause.code}` | {cause.guide} | {cause.title} | {cause.advice} | {mended} |"
+    """One cause, in paragraphs: solutions have commands in them, which no table can hold."""
+    lines = [f"#### {cause.guide}: `{cause.code}`", "", f"{cause.title}."]
+    lines += ["", f"- Solution: {cause.advice}"]
+    if cause.remedy:
+        lines.append("- Mended by `./inv diagnose --fix --yes` where the evidence allows a plan.")
+    else:
+        lines.append("- Mended by a person.")
+    if cause.explains:
+        followers = ", ".join(f"`{key}`" for key in cause.explains)
+        lines.append(f"- When it holds, these follow from it and are folded under it: {followers}.")
+    return "\n".join(lines) + "\n"
 
 
 def _alarm(runbook: Runbook) -> str:
-    name = f"alarm `{alarm_name('STACK', runbook.issue)}`: "
+    kind = "event rule" if isinstance(runbook.alarm, EventAlarm) else "alarm"
+    name = f"{kind} `{alarm_name('STACK', runbook.issue)}`: "
     return _describe(runbook.alarm, name)
 
 
@@ -85,8 +91,8 @@ def _describe(alarm: Alarm, name: str) -> str:
             lines = f"{alarm.threshold:g} line(s) in {alarm.period} s"
             return f"{name}{lines} of `{alarm.log_group}` match `{alarm.pattern}`."
         case EventAlarm():
-            detail = alarm.event_pattern.get("detail", {})
-            reason = detail.get("stoppedReason", [{}])[0].get("prefix", "")
-            return f"{name}an ECS task stopped with a reason that starts with `{reason}`."
+            kind = " or ".join(alarm.event_pattern.get("detail-type", ["event"]))
+            pattern = json.dumps(alarm.event_pattern.get("detail", {}))
+            return f"{name}an event `{kind}` whose detail matches `{pattern}`."
         case ClientSignal():
             return alarm.text
