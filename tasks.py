@@ -43,13 +43,15 @@ def test(c: Context, k: str = "", fast: bool = False) -> None:
 
 @task(help={"check": "change nothing; exit 1 when a generated file is stale"})
 def docs(c: Context, check: bool = False) -> None:
-    """Write what docs/ takes from the declarations: the guide, the settings, the architecture's diagram."""
+    """Write what docs/ takes from the declarations: guide, faults, settings, the architecture's diagram."""
     from infra import documents
     from local import documents as local_documents
     from runbooks import guide
+    from tests.runbooks.faults import table
 
     stale = [
         *guide.write(check=check),
+        *table.write(check=check),
         *documents.write(check=check),
         *local_documents.write(check=check),
     ]

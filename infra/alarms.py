@@ -10,14 +10,9 @@ import pulumi_aws as aws
 from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from outpost.names import Names
-from runbooks.alarms import Alarm, EventAlarm, LogAlarm, MetricAlarm, alarm_name
+from runbooks.alarms import DEAD_LETTERS, Alarm, EventAlarm, LogAlarm, MetricAlarm, alarm_name
 
 LOG_METRICS = "Outpost"  # the namespace of metrics that come from logs
-# Not in the guide: what could not be handled is kept, and someone has to look at it.
-DEAD_LETTERS = {
-    "launch-dead-letters": ("{launch_dead_letter_queue}", "dispatch-stuck-pending"),
-    "event-dead-letters": ("{events_dead_letter_queue}", "dispatch-stuck-pending"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +48,11 @@ class Alarms(ComponentResource):
                 self._log_alarm(issue, f"{title}. Find the cause: {command}", alarm)
             elif isinstance(alarm, EventAlarm):
                 self._event_rule(issue, title, command, alarm)
-        for suffix, (queue, issue) in DEAD_LETTERS.items():
+        for suffix, (queue, _) in DEAD_LETTERS.items():
             self._metric_alarm(
                 suffix,
-                f"Messages that could not be handled. Find the cause: invoke diagnose --issue {issue}",
+                "Messages that could not be handled. Find the cause: invoke diagnose --alarm "
+                + alarm_name(args.names.stack, suffix),
                 MetricAlarm(
                     namespace="AWS/SQS",
                     metric="ApproximateNumberOfMessagesVisible",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from outpost.dispatch import Status
 from outpost.failure import Failure, TaskEnd, classify, no_changes
 from outpost.names import log_group
+from runbooks.by_hand import dispatch_again, read_log
 from runbooks.model import Evidence, Judgement, fail, ok, supporting, warn
 from runbooks.observations import Region
 from runbooks.observations.dispatches import Job
@@ -52,17 +56,24 @@ def judgement(
     *,
     inferred: str = "",
     also: tuple[Evidence, ...] = (),
+    first: Callable[[Job], str] | None = None,
+    again: Callable[[Job], Mapping[str, Any]] = lambda job: {},
 ) -> Judgement:
-    """A failure with the jobs as evidence; a warning that says what speaks against it when `inferred`."""
+    """A failure with the jobs as evidence; a warning that says what speaks against it when `inferred`.
+
+    `first` is a command to run on the newest of them, in place of reading its log; `again` is what to ask
+    for otherwise when it is dispatched again.
+    """
     if not jobs:
         return ok(nothing)
     evidence = [_evidence(job, words) for job, words in jobs[:SHOWN]]
     job, words = jobs[0]
     evidence += supporting(lambda: _said(region, job, words))
     summary = f"{len(jobs)} dispatch(es), last {job.id}: {words}"
+    commands = (first(job) if first else read_log(region, job), dispatch_again(region, job, **again(job)))
     if inferred:
-        return warn(f"{summary} ({inferred})", *evidence, *also, direct=False)
-    return fail(summary, *evidence, *also)
+        return warn(f"{summary} ({inferred})", *evidence, *also, direct=False).then(*commands)
+    return fail(summary, *evidence, *also).then(*commands)
 
 
 def _evidence(job: Job, words: str) -> Evidence:

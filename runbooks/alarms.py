@@ -59,11 +59,18 @@ def alarm_name(stack: str, issue: str) -> str:
     return f"outpost-{stack}-{issue}"
 
 
-def issue_of_alarm(name: str) -> str:
-    """The issue that an alarm's name tells; the name itself when it is an issue already."""
-    if not name.startswith("outpost-"):
-        return name
-    return name.removeprefix("outpost-").partition("-")[2]
+# Alarms that are none of the guide's: what could not be handled is kept, and someone has to look at it.
+# Name to the queue that is watched, and the issue that explains it.
+DEAD_LETTERS = {
+    "launch-dead-letters": ("{launch_dead_letter_queue}", "dispatch-stuck-pending"),
+    "event-dead-letters": ("{events_dead_letter_queue}", "dispatch-stuck-pending"),
+}
+
+
+def detected() -> dict[str, str]:
+    """What every alarm and event rule is called after the stack's name, and the issue that it detects."""
+    issues = {issue: issue for issue, _, alarm in declared() if not isinstance(alarm, ClientSignal)}
+    return issues | {name: issue for name, (_, issue) in DEAD_LETTERS.items()}
 
 
 def stopped_tasks(reason: str) -> EventAlarm:

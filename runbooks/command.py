@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +54,8 @@ class Options:
             raise _invalid("--yes and --plan go with --fix.", "Add --fix, or leave them out.")
         if self.replay and ((self.fix and self.yes) or self.watch or self.local or self.publish):
             raise _invalid("A bundle cannot be mended, watched or published.", "Use --replay without them.")
+        if self.watch and self.fix:
+            raise _invalid("--watch looks on and on, and changes nothing.", "Use --fix without it.")
 
 
 def _invalid(message: str, remedy: str) -> OutpostError:
@@ -138,15 +143,33 @@ def _watch(report: Report, look: Callable[[], Report], say: Print) -> Report:
     """Look again until interrupted; tell whenever the verdict or the causes change. The last report."""
     told: object = None
     try:
-        while True:
-            state = (report.verdict, report.lit)
-            if state != told:
-                say(f"{report.target.now:%H:%M:%S} {terminal.last_line(report)}")
-                told = state
-            time.sleep(WATCH)
-            report = look()
+        with _terminated_as_interrupted():
+            while True:
+                state = (report.verdict, report.lit)
+                if state != told:
+                    say(f"{report.target.now:%H:%M:%S} {terminal.last_line(report)}")
+                    told = state
+                time.sleep(WATCH)
+                report = look()
     except KeyboardInterrupt:
         return report
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a watch as Ctrl-C does: whoever stops a pipeline or a service wants the report too."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(report: Report, options: Options, *, out: Print, say: Print, colour: bool) -> None:

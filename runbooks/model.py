@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
@@ -52,11 +52,16 @@ class Judgement:
     summary: str
     evidence: tuple[Evidence, ...] = ()
     direct: bool = True  # seen in the configuration or a log line, not inferred from an effect
+    commands: tuple[str, ...] = ()  # what a person runs next, with the ids of what was found
 
     @property
     def lit(self) -> bool:
         """Whether the cause holds, or may hold."""
         return self.verdict in (Verdict.FAIL, Verdict.WARN)
+
+    def then(self, *commands: str) -> Judgement:
+        """The same judgement, with commands for the person who mends it; none while nothing is wrong."""
+        return replace(self, commands=self.commands + commands) if self.lit else self
 
 
 def ok(summary: str, *evidence: Evidence) -> Judgement:
@@ -148,15 +153,19 @@ class Runbook:
         *,
         guide: str,
         solution: str,
+        title: str = "",
         steps: str = "",
         explains: tuple[str, ...] = (),
         severity: Severity | None = None,
         remedy: Remedy | None = None,
     ) -> Callable[[Check], Check]:
-        """Declare a cause; the decorated function is its check and the docstring's first line its title."""
+        """Declare a cause; the decorated function is its check.
+
+        The title is the docstring's first line, or is given where one check serves several causes.
+        """
 
         def declare(check: Check) -> Check:
-            title = (check.__doc__ or "").strip().splitlines()[0].rstrip(".")
+            words = title or (check.__doc__ or "").strip().splitlines()[0]
             self.causes.append(
                 Cause(
                     issue=self.issue,
@@ -164,7 +173,7 @@ class Runbook:
                     guide=guide,
                     solution=solution,
                     steps=steps,
-                    title=title,
+                    title=words.rstrip("."),
                     severity=self.severity if severity is None else severity,
                     check=check,
                     explains=explains,

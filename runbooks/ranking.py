@@ -13,13 +13,18 @@ _ORDER = {Verdict.FAIL: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A cause that holds, or could not be told. `explains`: codes of found causes that follow from it."""
+    """A cause that holds, or could not be told. `effects`: found causes that follow from it."""
 
     cause: Cause
     judgement: Judgement
     rank: int
-    explains: tuple[str, ...] = ()
+    effects: tuple[Cause, ...] = ()
     plan: Plan | None = None
+
+    @property
+    def explains(self) -> tuple[str, ...]:
+        """The codes of the effects."""
+        return tuple(cause.code for cause in self.effects)
 
     @property
     def verdict(self) -> Verdict:
@@ -65,7 +70,7 @@ def rank(judged: Sequence[Judged]) -> tuple[Finding, ...]:
             cause=item.cause,
             judgement=item.judgement,
             rank=number,
-            explains=tuple(lit[key].cause.code for key in below.get(item.cause.key, ())),
+            effects=tuple(lit[key].cause for key in below.get(item.cause.key, ())),
             plan=item.plan,
         )
         for number, (_, item) in enumerate(sorted(roots, key=order), start=1)

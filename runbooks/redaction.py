@@ -22,10 +22,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(://[^/\s:@]+:)[^/\s@]+(@)"), r"\1" + MASK + r"\2"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL), MASK),
     (
-        # name=value, "name": "value", name: value; not secretsmanager:Action, not an ARN.
+        # name=value, "name": "value", name: value; not secretsmanager:Action, an ARN, or a variable's name.
         re.compile(
             r"(?i)(\b[\w-]*(?:api[_-]?key|secret|password|passwd|token)[\"']?(?:\s*=\s*|:\s+|:(?=[\"']))[\"']?)"
-            r"(?!\[redacted\]|arn:|outpost[-/]|not |missing|null|none|otp_)[^\s\"',;&}]{8,}"
+            r"(?!\[redacted\]|\$[A-Z][A-Z0-9_]*\b|arn:|outpost[-/]|not |missing|null|none|otp_)"
+            r"[^\s\"',;&}]{8,}"
         ),
         r"\1" + MASK,
     ),

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from outpost.errors import OutpostError
 from outpost.exit_codes import Verdict as ExitCode
-from runbooks.alarms import issue_of_alarm
-from runbooks.catalogue import RUNBOOKS, causes
 from runbooks.looking import Absent, CouldNotLook, Look, Reader
 from runbooks.model import Cause, Judgement, Verdict, unknown
+from runbooks.narrowing import require_dispatch, selected
 from runbooks.observations import Region
 from runbooks.ranking import Finding, Judged, rank
 from runbooks.remedies import Plan
+from runbooks.subject import Subject, subject
 from runbooks.target import Target
 from runbooks.waivers import Waiver
 from runbooks.waivers import apply as waive
 
 DEADLINE = 25.0  # seconds for all checks together; what is not judged by then is UNKNOWN
 SCHEMA_VERSION = 1
-OF_A_DISPATCH = (  # issues that a single dispatch can have
-    "dispatch-stuck-pending",
-    "agent-fails-immediately",
-    "agent-timeout",
-    "agent-no-changes",
-    "s3-access-denied",
-    "efs-mount-failure",
-    "high-cold-start",
-    "memory-pressure",
-)
-
 Progress = Callable[[str], None]
 
 
@@ -49,6 +36,7 @@ class Report:
     trouble: str = ""  # why nothing could be looked at, when nothing could
     look: Look | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()  # about waivers
+    subject: Subject | None = None  # the dispatch that the run is about
 
     @property
     def verdict(self) -> str:
@@ -56,9 +44,14 @@ class Report:
         found = {finding.verdict for finding in self.findings}
         if Verdict.FAIL in found:
             return "failing"
-        if Verdict.UNKNOWN in found or self.trouble:
+        if Verdict.UNKNOWN in found or self.trouble or self.unexplained:
             return "unknown"
         return "warning" if Verdict.WARN in found else "healthy"
+
+    @property
+    def unexplained(self) -> str:
+        """What became of the dispatch that the run is about, when no finding accounts for it."""
+        return self.subject.unexplained if self.subject else ""
 
     @property
     def exit_code(self) -> int:
@@ -70,20 +63,6 @@ class Report:
     def lit(self) -> set[str]:
         """Keys of all causes that hold, folded ones included."""
         return {item.cause.key for item in self.judged if item.judgement.lit}
-
-
-def selected(issue: str = "", alarm: str = "") -> tuple[Cause, ...]:
-    """The causes that a run is narrowed to. Raises `OutpostError` (`no-such-issue`)."""
-    wanted = issue or (issue_of_alarm(alarm) if alarm else "")
-    known = [runbook.issue for runbook in RUNBOOKS]
-    if wanted and wanted not in known:
-        near = difflib.get_close_matches(wanted, known, n=1)
-        raise OutpostError(
-            "no-such-issue",
-            f"{wanted!r} is not an issue of the guide.",
-            remedy=f"Did you mean {near[0]}?" if near else f"One of: {', '.join(known)}.",
-        )
-    return causes(wanted)
 
 
 def diagnose(
@@ -99,11 +78,11 @@ def diagnose(
 ) -> Report:
     """Judge the stack. `announce` is told first what is looked at; `progress` then each judgement.
 
-    Raises `OutpostError` for an issue that does not exist; whatever could not be looked at is in the report.
+    Raises `OutpostError` for an issue, alarm or dispatch that does not exist; whatever could not be looked
+    at is in the report.
     """
-    chosen = selected(issue, alarm)
-    if dispatch and not (issue or alarm):
-        chosen = tuple(cause for cause in chosen if cause.issue in OF_A_DISPATCH)
+    chosen = selected(target.stack, issue=issue, alarm=alarm, dispatch=dispatch)
+    dispatch = dispatch.strip().upper()
     begun = time.perf_counter()
     look = Look(reader)
     trouble = ""
@@ -116,11 +95,9 @@ def diagnose(
             look.down = error
             trouble = str(error)
     region = Region(look, target, dispatch)
-    if dispatch and not trouble:
-        _require(region, dispatch)
-    judged, notes = waive(
-        judge(region, chosen, progress), waivers, stack=target.stack, today=target.now.date()
-    )
+    job = require_dispatch(region, dispatch) if dispatch and not trouble else None
+    everything = judge(region, chosen, progress)
+    judged, notes = waive(everything, waivers, stack=target.stack, today=target.now.date())
     return Report(
         target=target,
         findings=rank(judged),
@@ -130,21 +107,8 @@ def diagnose(
         trouble=trouble,
         look=look,
         notes=tuple(notes),
+        subject=subject(job, everything, target.now) if job and not (issue or alarm) else None,
     )
-
-
-def _require(region: Region, dispatch: str) -> None:
-    """Raises `OutpostError` (`no-such-dispatch`) when the jobs table has no such dispatch."""
-    try:
-        found = region.dispatches.recent()
-    except (Absent, CouldNotLook):
-        return  # the checks say what could not be looked at
-    if not found:
-        raise OutpostError(
-            "no-such-dispatch",
-            f"There is no dispatch {dispatch} in stack {region.target.stack}.",
-            remedy="Check the id and the stack; jobs are deleted when their time to live is over.",
-        )
 
 
 def judge(

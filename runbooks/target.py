@@ -25,6 +25,14 @@ def parse_duration(text: str) -> int:
     return int(number) * _UNITS[unit]
 
 
+def ago(seconds: float) -> str:
+    """A length of time in the unit that people would use."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} seconds"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """What is looked at.
@@ -41,6 +49,7 @@ class Target:
     since: int = 3600
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    flags: tuple[str, ...] = ()  # that make another task look at the same stack
 
     @property
     def stack(self) -> str:
@@ -74,6 +83,7 @@ class Target:
             api_key=given.get("OUTPOST_API_KEY", ""),
             since=parse_duration(since),
             environment=given,
+            flags=(*(("--stack", stack) if stack else ()), *(("--local",) if local else ())),
         )
 
 

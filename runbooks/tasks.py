@@ -21,7 +21,7 @@ def _print(text: str) -> None:
 @task(
     help={
         "issue": "only this issue of the guide",
-        "alarm": "only the issue that this alarm detects",
+        "alarm": "only the issue that this alarm detects: its name as CloudWatch shows it, or its ARN",
         "dispatch": "only what concerns this dispatch",
         "format": "terminal, json, junit, sarif or html",
         "fix": "show the plan of every remedy; with --yes, apply it and look again",
@@ -85,6 +85,8 @@ def diagnose(
         )
     except OutpostError as error:
         raise Exit(f"diagnose: {error}", code=2) from error
+    except KeyboardInterrupt:
+        raise Exit("diagnose: interrupted", code=130) from None  # as shells have it: 128 and SIGINT's number
     if code:
         raise Exit(code=code)
 

@@ -6,6 +6,7 @@ from outpost.agents import AGENTS, Agent
 from outpost.names import agent_secret
 from runbooks.agent_reasons import judgement, unresolved
 from runbooks.alarms import LogAlarm
+from runbooks.by_hand import branches, inv
 from runbooks.definitions import register, with_container
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
@@ -107,11 +108,14 @@ def api_key_missing(region: Region) -> Judgement:
             Evidence("ecs:DescribeTaskDefinition", definition.name, f"{variable} not set", "a secret")
         )
     jobs = failed_dispatches(region.dispatches.failed_for(ISSUE, "api-key-missing"))
+    secrets = {agent: region.access.secret(agent_secret(agent)) for agent in AGENTS}
+    empty = [agent for agent, secret in secrets.items() if secret and not has_value(secret)]
+    give = [inv(region, "secrets.set", "--name", agent) for agent in empty]
     if broken or (never_set and jobs):
         first = (broken or never_set)[0]
-        return fail(f"{first.resource}: {first.saw}", *broken, *never_set, *jobs)
+        return fail(f"{first.resource}: {first.saw}", *broken, *never_set, *jobs).then(*give)
     if never_set:
-        return warn(f"{len(never_set)} agents cannot run: their keys were never set", *never_set)
+        return warn(f"{len(never_set)} agents cannot run: their keys were never set", *never_set).then(*give)
     return ok("every agent's key has a value and is given to its task")
 
 
@@ -126,7 +130,12 @@ def api_key_missing(region: Region) -> Judgement:
 )
 def model_not_found(region: Region) -> Judgement:
     """The provider does not know the model that the dispatch asked for."""
-    return judgement(region, unresolved(region, ISSUE, "model-not-found"), "no dispatch failed for its model")
+    return judgement(
+        region,
+        unresolved(region, ISSUE, "model-not-found"),
+        "no dispatch failed for its model",
+        again=lambda job: {"model": None},
+    )
 
 
 @RUNBOOK.cause(
@@ -142,7 +151,10 @@ def model_not_found(region: Region) -> Judgement:
 def repository_not_found(region: Region) -> Judgement:
     """The repository does not exist, or the token cannot see it."""
     return judgement(
-        region, unresolved(region, ISSUE, "repository-not-found"), "no dispatch failed for its repository"
+        region,
+        unresolved(region, ISSUE, "repository-not-found"),
+        "no dispatch failed for its repository",
+        first=branches,
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from runbooks.agent_reasons import judgement, unchanged, unresolved
 from runbooks.alarms import LogAlarm
+from runbooks.by_hand import branches
 from runbooks.model import Judgement, Runbook, Severity
 from runbooks.observations import Region
 
@@ -24,16 +27,18 @@ ISSUE = RUNBOOK.issue
 _WORDS = "inferred from the agent's words"
 
 
-@RUNBOOK.cause(
+def _said(region: Region, cause: str, nothing: str) -> Judgement:
+    """By what the agents said that ended well and changed nothing."""
+    return judgement(region, unchanged(region, cause), nothing, inferred=_WORDS)
+
+
+RUNBOOK.cause(
     "task-misunderstood",
     guide="Task misunderstood",
     solution="Clarify task description.",
     steps="Answer what it asked (the evidence quotes it) in the task, and dispatch again.",
-)
-def task_misunderstood(region: Region) -> Judgement:
-    """The agent asked back or declined, and changed nothing."""
-    jobs = unchanged(region, "task-misunderstood")
-    return judgement(region, jobs, "no agent asked back instead of working", inferred=_WORDS)
+    title="The agent asked back or declined, and changed nothing",
+)(partial(_said, cause="task-misunderstood", nothing="no agent asked back instead of working"))
 
 
 @RUNBOOK.cause(
@@ -45,26 +50,25 @@ def task_misunderstood(region: Region) -> Judgement:
 def wrong_branch(region: Region) -> Judgement:
     """The branch does not exist, or lacks what the task names."""
     refused = unresolved(region, ISSUE, "wrong-branch")
-    if refused:
-        return judgement(region, refused, "")
     return judgement(
-        region, unchanged(region, "wrong-branch"), "no dispatch was on a wrong branch", inferred=_WORDS
+        region,
+        refused or unchanged(region, "wrong-branch"),
+        "no dispatch was on a wrong branch",
+        inferred="" if refused else _WORDS,
+        first=branches,
+        again=lambda job: {"branch": "BRANCH"},
     )
 
 
-@RUNBOOK.cause(
+RUNBOOK.cause(
     "file-not-found",
     guide="File not found",
     solution="Verify file paths in task.",
     steps="Correct the paths in the task, or name the branch that has them.",
-)
-def file_not_found(region: Region) -> Judgement:
-    """Paths that the task names do not exist."""
-    jobs = unchanged(region, "file-not-found")
-    return judgement(region, jobs, "no agent missed a file that its task names", inferred=_WORDS)
+    title="Paths that the task names do not exist",
+)(partial(_said, cause="file-not-found", nothing="no agent missed a file that its task names"))
 
-
-@RUNBOOK.cause(
+RUNBOOK.cause(
     "read-only-mode",
     guide="Read-only mode",
     solution="Check agent configuration.",
@@ -72,8 +76,5 @@ def file_not_found(region: Region) -> Judgement:
         "Deploy the agent's image anew if its configuration was changed: ./inv images.build, ./inv "
         "images.push, ./inv deploy."
     ),
-)
-def read_only_mode(region: Region) -> Judgement:
-    """The agent could not write to the workspace."""
-    jobs = unchanged(region, "read-only-mode")
-    return judgement(region, jobs, "no agent was kept from writing", inferred=_WORDS)
+    title="The agent could not write to the workspace",
+)(partial(_said, cause="read-only-mode", nothing="no agent was kept from writing"))

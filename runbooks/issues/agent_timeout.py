@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from outpost.agents import AGENTS
 from runbooks.agent_reasons import judgement, unresolved
 from runbooks.alarms import LogAlarm
-from runbooks.issues.dispatch_stuck_pending import blocked_routes
+from runbooks.egress import blocked_routes
 from runbooks.model import Judgement, Runbook, Severity
 from runbooks.observations import Region
+from runbooks.observations.dispatches import Job
 
 RUNBOOK = Runbook(
     issue="agent-timeout",
@@ -22,6 +26,11 @@ RUNBOOK = Runbook(
 )
 
 ISSUE = RUNBOOK.issue
+SHORTEST, LONGEST, USUAL = 30, 86_400, 600  # seconds that a dispatch may be given, and gets unasked
+
+
+def _timeout(job: Job) -> int:
+    return int(job.raw.get("timeoutSeconds") or USUAL)
 
 
 @RUNBOOK.cause(
@@ -37,6 +46,7 @@ def task_too_complex(region: Region) -> Judgement:
         unresolved(region, ISSUE, "task-too-complex"),
         "no dispatch ran out of time while it made progress",
         inferred="inferred: different steps up to the deadline, no error; the agent may as well be slow",
+        again=lambda job: {"timeoutSeconds": min(LONGEST, 2 * _timeout(job))},
     )
 
 
@@ -49,7 +59,13 @@ def task_too_complex(region: Region) -> Judgement:
 def model_rate_limited(region: Region) -> Judgement:
     """The model's provider answered 429 until the deadline."""
     jobs = unresolved(region, ISSUE, "model-rate-limited")
-    return judgement(region, jobs, "no agent was rate limited until its deadline")
+    return judgement(region, jobs, "no agent was rate limited until its deadline", again=_another_agent)
+
+
+def _another_agent(job: Job) -> dict[str, Any]:
+    """The next agent in the list, with its own default model."""
+    others = [agent for agent in AGENTS if agent != job.agent]
+    return {"agent": str(others[0]), "model": None}
 
 
 @RUNBOOK.cause(
@@ -85,4 +101,5 @@ def no_progress_loop(region: Region) -> Judgement:
         unresolved(region, ISSUE, "no-progress-loop"),
         "no agent repeated the same steps until its deadline",
         inferred="inferred: one tool call makes up most of its last steps; each may have had a reason",
+        again=lambda job: {"timeoutSeconds": max(SHORTEST, _timeout(job) // 2)},
     )

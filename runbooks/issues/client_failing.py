@@ -37,7 +37,7 @@ def _closed(region: Region) -> list[Evidence]:
             return [
                 Evidence(
                     "ec2:DescribeSecurityGroups",
-                    group["GroupId"],
+                    region.network.label(group["GroupId"]),
                     "no ingress rule",
                     f"ingress on TCP {ports}",
                 )
@@ -73,6 +73,9 @@ def connection_timeout(region: Region) -> Judgement:
     if closed:
         return fail(
             f"the load balancer's security group {closed[0].resource} lets nobody in", *closed, *evidence
+        ).then(
+            "aws ec2 authorize-security-group-ingress --protocol tcp --port 80 --cidr CIDR --group-id "
+            + closed[0].resource.partition(" ")[0]
         )
     if not urls:
         return skipped(NO_CLIENT)

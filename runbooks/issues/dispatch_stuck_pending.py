@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from outpost.agents import AGENTS, CONTROL_PLANE, Agent
-from outpost.names import CONTROL_PLANE_PORT, VCPU_QUOTA_CODE, family
+from outpost.names import VCPU_QUOTA_CODE, family
 from runbooks.alarms import MetricAlarm
 from runbooks.definitions import registration
+from runbooks.egress import blocked_routes, missing_rules, open_egress
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
-from runbooks.observations.network import allows_internet, allows_port
 from runbooks.remedies import Action, Call, Plan
 
 RUNBOOK = Runbook(
@@ -29,7 +29,6 @@ RUNBOOK = Runbook(
 )
 
 ISSUE = RUNBOOK.issue
-HTTPS = 443
 FEW_ADDRESSES = 8  # in all subnets together: less than a deployment and a few dispatches need
 QUOTA_STEP = 32  # vCPUs to ask for, at least: sixteen of the largest agent at once
 CPU_UNITS = 1024  # in one vCPU
@@ -163,112 +162,17 @@ def subnet_exhausted(region: Region) -> Judgement:
     return ok(f"{free} free addresses in {len(subnets)} subnets")
 
 
-def blocked_egress(region: Region) -> list[Evidence]:
-    """What of the workers' way out is closed by security groups: the internet, and the control plane."""
-    group = region.network.worker_security_group()
-    rules = group.get("IpPermissionsEgress", [])
-    evidence = []
-    if not allows_internet(rules, HTTPS):
-        evidence.append(_no_rule(group["GroupId"], "egress to 0.0.0.0/0 on TCP 443"))
-    control_plane = next(
-        (
-            other
-            for other in region.network.security_groups().values()
-            if other.get("GroupName") == region.names.control_plane_security_group
-        ),
-        None,
-    )
-    if control_plane is not None:
-        owner = control_plane["GroupId"]
-        if not (
-            allows_port(rules, CONTROL_PLANE_PORT, group=owner) or allows_internet(rules, CONTROL_PLANE_PORT)
-        ):
-            evidence.append(_no_rule(group["GroupId"], f"egress to {owner} on TCP {CONTROL_PLANE_PORT}"))
-        if not allows_port(
-            control_plane.get("IpPermissions", []), CONTROL_PLANE_PORT, group=group["GroupId"]
-        ):
-            evidence.append(_no_rule(owner, f"ingress from {group['GroupId']} on TCP {CONTROL_PLANE_PORT}"))
-    return evidence
-
-
-def _no_rule(group: str, expected: str) -> Evidence:
-    return Evidence("ec2:DescribeSecurityGroups", group, "no such rule", expected)
-
-
-def blocked_routes(region: Region) -> list[Evidence]:
-    """What of the workers' subnets has no working route to the internet."""
-    evidence = []
-    for subnet in region.network.worker_subnets():
-        route = region.network.default_route(subnet)
-        expected = "0.0.0.0/0 to an available NAT gateway"
-        if route is None:
-            evidence.append(
-                Evidence("ec2:DescribeRouteTables", subnet["SubnetId"], "no default route", expected)
-            )
-        elif route.get("State") == "blackhole":
-            evidence.append(Evidence("ec2:DescribeRouteTables", subnet["SubnetId"], "blackhole", expected))
-        elif route.get("NatGatewayId"):
-            gateway = region.network.nat_gateways().get(route["NatGatewayId"])
-            state = gateway["State"] if gateway else "gone"
-            if state != "available":
-                evidence.append(
-                    Evidence("ec2:DescribeNatGateways", route["NatGatewayId"], state, "available")
-                )
-        elif str(route.get("GatewayId", "")).startswith("igw-"):
-            saw = f"the default route goes to {route['GatewayId']}, and workers have no public address"
-            evidence.append(Evidence("ec2:DescribeRouteTables", subnet["SubnetId"], saw, expected))
-    return evidence
-
-
-def _open_egress(region: Region) -> Plan | None:
-    """Add the rules that are missing, and the default routes where there is a gateway for them."""
-    actions = [_rule(region, evidence) for evidence in blocked_egress(region)]
-    gateways = [g for g in region.network.nat_gateways().values() if g["State"] == "available"]
-    tables: set[str] = set()
-    for subnet in region.network.worker_subnets():
-        if region.network.default_route(subnet) is not None:
-            continue
-        table = region.network.route_table(subnet)
-        if table is None or not gateways:
-            return None
-        tables.add(table["RouteTableId"])
-    for identifier in sorted(tables):
-        where = {"RouteTableId": identifier, "DestinationCidrBlock": "0.0.0.0/0"}
-        create = Call("ec2:CreateRoute", where | {"NatGatewayId": gateways[0]["NatGatewayId"]})
-        actions.append(Action(create, Call("ec2:DeleteRoute", where)))
-    return Plan(actions=tuple(actions)) if actions else None
-
-
-def _rule(region: Region, missing: Evidence) -> Action:
-    """The rule that a line of `blocked_egress` found missing."""
-    worker = region.network.worker_security_group()["GroupId"]
-    permission: dict[str, object] = {"IpProtocol": "tcp"}
-    if missing.expected.startswith("ingress"):
-        ports, peers = CONTROL_PLANE_PORT, {"UserIdGroupPairs": [{"GroupId": worker}]}
-    elif "0.0.0.0/0" in missing.expected:
-        ports, peers = HTTPS, {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    else:
-        ports, peers = CONTROL_PLANE_PORT, {"UserIdGroupPairs": [{"GroupId": missing.expected.split()[2]}]}
-    permission |= {"FromPort": ports, "ToPort": ports, **peers}
-    direction = "Ingress" if missing.expected.startswith("ingress") else "Egress"
-    parameters = {"GroupId": missing.resource, "IpPermissions": [permission]}
-    return Action(
-        Call(f"ec2:AuthorizeSecurityGroup{direction}", parameters),
-        Call(f"ec2:RevokeSecurityGroup{direction}", parameters),
-    )
-
-
 @RUNBOOK.cause(
     "egress-blocked",
     guide="Security group rules",
     solution="Verify egress allowed.",
-    remedy=_open_egress,
+    remedy=open_egress,
     explains=("agent-timeout/network-unreachable",),
 )
 def egress_blocked(region: Region) -> Judgement:
     """Workers have no way out: a security group or a route is closed."""
     try:
-        evidence = blocked_egress(region) + blocked_routes(region)
+        evidence = [rule.evidence(region) for rule in missing_rules(region)] + blocked_routes(region)
     except Absent as absent:
         wanted = "the workers' security group and subnets"
         return fail(str(absent), Evidence(absent.operation, absent.detail, absent.code, wanted))

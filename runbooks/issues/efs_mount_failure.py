@@ -113,8 +113,9 @@ def _blocked(region: Region) -> list[tuple[str, str, Evidence]]:
             for subnet in region.network.worker_subnets()
         )
         if not open_to_workers:
-            saw = f"{', '.join(mine) or 'no security group'} has no ingress rule for {NFS_PORT}"
-            expected = f"TCP {NFS_PORT} from {worker['GroupId']}"
+            own = ", ".join(region.network.label(owner) for owner in mine)
+            saw = f"{own or 'no security group'} has no ingress rule for {NFS_PORT}"
+            expected = f"TCP {NFS_PORT} from {region.network.label(worker['GroupId'])}"
             evidence = Evidence("ec2:DescribeSecurityGroups", target["MountTargetId"], saw, expected)
             blocked.append(("Ingress", mine[0] if mine else "", evidence))
     rules = worker.get("IpPermissionsEgress", [])
@@ -122,8 +123,9 @@ def _blocked(region: Region) -> list[tuple[str, str, Evidence]]:
         addresses = [f"{target['IpAddress']}/32" for target in region.files.mount_targets()]
         if not any(allows_port(rules, NFS_PORT, group=owner, address=address) for address in addresses):
             saw = f"no egress rule for {NFS_PORT}"
-            expected = f"TCP {NFS_PORT} to {owner}"
-            evidence = Evidence("ec2:DescribeSecurityGroups", worker["GroupId"], saw, expected)
+            expected = f"TCP {NFS_PORT} to {region.network.label(owner)}"
+            who = region.network.label(worker["GroupId"])
+            evidence = Evidence("ec2:DescribeSecurityGroups", who, saw, expected)
             blocked.append(("Egress", owner, evidence))
     return blocked
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from runbooks import by_hand
 from runbooks.alarms import LogAlarm
 from runbooks.looking import Answer
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
 from runbooks.observations.dispatches import moment
+from runbooks.observations.logs import Line
 
 RUNBOOK = Runbook(
     issue="unauthorized",
@@ -22,12 +25,25 @@ RUNBOOK = Runbook(
 )
 
 WRONG = "client-failing/authentication-error"
+USAGE_DELAY = 30  # seconds by which a key's `lastUsedAt` may be later than its use: uses are written together
 
 
-def refusals(region: Region, code: str) -> list[str]:
-    """Prefixes of the keys that the API refused for this reason, newest first; "" for none sent."""
-    lines = [line for line in region.logs.events("auth-refused") if line.fields.get("code") == code]
-    return [str(line.fields.get("keyPrefix") or "") for line in reversed(lines)]
+@dataclass(frozen=True)
+class Wrong:
+    """A key that is not good: what shows it, its last refusal if the log has one, and what mends it."""
+
+    evidence: Evidence
+    refused: Line | None
+    command: str
+
+
+def refusals(region: Region, code: str) -> dict[str, Line]:
+    """The last refusal for this reason of each key, by the key's prefix; "" for those without one."""
+    found: dict[str, Line] = {}
+    for line in sorted(region.logs.events("auth-refused"), key=lambda line: line.time):
+        if line.fields.get("code") == code:
+            found[str(line.fields.get("keyPrefix") or "")] = line
+    return found
 
 
 def with_prefix(region: Region, prefix: str) -> list[Answer]:
@@ -40,20 +56,26 @@ def expired(key: Answer, now: datetime) -> bool:
     return expires is not None and expires <= now
 
 
-def _judge(region: Region, wrong: dict[str, Evidence], nothing: str) -> Judgement:
+def _judge(region: Region, wrong: dict[str, Wrong], nothing: str) -> Judgement:
     """A failure when the environment's own key is among the wrong ones; another caller's is a warning."""
     if not wrong:
         return ok(nothing)
     mine = region.client.key_prefix
     if mine and mine in wrong:
-        return fail(f"the key in OUTPOST_API_KEY ({mine}...): {wrong[mine].saw}", *wrong.values())
-    first = next(iter(wrong.values()))
-    return warn(f"{len(wrong)} caller(s) refused; {first.resource}: {first.saw}", *list(wrong.values())[:3])
+        own, others = wrong[mine], [w.evidence for prefix, w in wrong.items() if prefix != mine]
+        told = fail(f"the key in OUTPOST_API_KEY ({mine}...): {own.evidence.saw}", own.evidence, *others[:2])
+        return told.then(own.command)
+    newest = max(wrong.values(), key=lambda w: w.refused.time if w.refused else 0)
+    seen = f"; last refused {region.logs.when(newest.refused)}" if newest.refused else ""
+    summary = f"{len(wrong)} caller(s) refused; {newest.evidence.resource}: {newest.evidence.saw}{seen}"
+    others = [w.evidence for w in wrong.values() if w is not newest]
+    return warn(summary, newest.evidence, *others[:2]).then(newest.command)
 
 
-def _suspects(region: Region, code: str) -> list[str]:
-    """Keys to look at: the environment's own, and those that the log says were refused."""
-    return [prefix for prefix in dict.fromkeys([region.client.key_prefix, *refusals(region, code)]) if prefix]
+def _suspects(region: Region, code: str) -> dict[str, Line | None]:
+    """Keys to look at: the environment's own, and those that the log says were refused, and when."""
+    seen: dict[str, Line | None] = {region.client.key_prefix: None}
+    return {prefix: line for prefix, line in (seen | refusals(region, code)).items() if prefix}
 
 
 @RUNBOOK.cause(
@@ -68,15 +90,23 @@ def _suspects(region: Region, code: str) -> list[str]:
 def key_not_found(region: Region) -> Judgement:
     """No key with this prefix exists."""
     table = region.names.api_keys_table
+    create = by_hand.inv(region, "keys.create", "--tenant", "TENANT", "--scopes", "dispatch,status")
     wrong = {
-        prefix: Evidence("dynamodb:Scan", f"key {prefix}...", "no such key", f"a record in {table}")
-        for prefix in _suspects(region, "key-not-found")
+        prefix: Wrong(
+            Evidence("dynamodb:Scan", f"key {prefix}...", "no such key", f"a record in {table}"), line, create
+        )
+        for prefix, line in _suspects(region, "key-not-found").items()
         if not with_prefix(region, prefix)
     }
-    shapeless = refusals(region, "key-not-found").count("")
+    shapeless = [
+        line
+        for line in region.logs.events("auth-refused")
+        if line.fields.get("code") == "key-not-found" and not line.fields.get("keyPrefix")
+    ]
     if shapeless:
-        saw = f"{shapeless} request(s) with something else"
-        wrong[""] = Evidence("logs:FilterLogEvents", "keys that were sent", saw, "otp_ and 64 hex digits")
+        saw = f"{len(shapeless)} request(s) with something else"
+        evidence = Evidence("logs:FilterLogEvents", "keys that were sent", saw, "otp_ and 64 hex digits")
+        wrong[""] = Wrong(evidence, max(shapeless, key=lambda line: line.time), create)
     return _judge(region, wrong, "no unknown key was sent")
 
 
@@ -90,14 +120,19 @@ def key_not_found(region: Region) -> Judgement:
 def key_revoked(region: Region) -> Judgement:
     """The key was revoked."""
     wrong = {}
-    for prefix in _suspects(region, "key-revoked"):
+    for prefix, line in _suspects(region, "key-revoked").items():
         keys = with_prefix(region, prefix)
         if keys and all(key.get("status") != "active" for key in keys):
-            saw = f"status {keys[0].get('status')}"
-            wrong[prefix] = Evidence(
-                "dynamodb:Scan", f"key {keys[0]['apiKeyId']} ({prefix}...)", saw, "active"
-            )
+            who = f"key {keys[0]['apiKeyId']} of {keys[0].get('tenantId')} ({prefix}...)"
+            evidence = Evidence("dynamodb:Scan", who, f"status {keys[0].get('status')}", "active")
+            wrong[prefix] = Wrong(evidence, line, _another(region, keys[0]))
     return _judge(region, wrong, "no revoked key was sent")
+
+
+def _another(region: Region, key: Answer) -> str:
+    """A key like this one, for the same tenant."""
+    scopes = ",".join(sorted(key.get("scopes") or ())) or "dispatch,status"
+    return by_hand.inv(region, "keys.create", "--tenant", str(key.get("tenantId")), "--scopes", scopes)
 
 
 @RUNBOOK.cause(
@@ -111,24 +146,38 @@ def key_expired(region: Region) -> Judgement:
     """The key has expired."""
     now = region.target.now
     wrong = {}
-    for prefix in _suspects(region, "key-expired"):
+    for prefix, line in _suspects(region, "key-expired").items():
         keys = [key for key in with_prefix(region, prefix) if key.get("status") == "active"]
         if keys and all(expired(key, now) for key in keys):
             saw, wanted = f"expiresAt {keys[0]['expiresAt']}", f"after {now.isoformat(timespec='seconds')}"
-            wrong[prefix] = Evidence("dynamodb:Scan", f"key {keys[0]['apiKeyId']} ({prefix}...)", saw, wanted)
+            who = f"key {keys[0]['apiKeyId']} of {keys[0].get('tenantId')} ({prefix}...)"
+            rotate = by_hand.inv(region, "keys.rotate", "--key", str(keys[0]["apiKeyId"]))
+            wrong[prefix] = Wrong(Evidence("dynamodb:Scan", who, saw, wanted), line, rotate)
     return _judge(region, wrong, "no expired key was sent")
+
+
+def _succeeded_since(region: Region, line: Line) -> bool:
+    """Whether the key that came in the wrong header was taken later: its caller has found the right one."""
+    refused = line.time / 1000 + USAGE_DELAY
+    used = (
+        moment(key.get("lastUsedAt")) for key in with_prefix(region, str(line.fields.get("keyPrefix") or ""))
+    )
+    return any(at is not None and at.timestamp() > refused for at in used)
 
 
 @RUNBOOK.cause("wrong-header", guide="Wrong header", solution="Use `X-API-Key` header.")
 def wrong_header(region: Region) -> Judgement:
     """The key is not sent as `X-API-Key` or as a bearer token."""
     lines = [line for line in region.logs.events("auth-refused") if line.fields.get("code") == "wrong-header"]
-    if not lines:
-        return ok("no request came without a key in a header that counts")
-    sent_in = next((str(line.fields["sentIn"]) for line in reversed(lines) if line.fields.get("sentIn")), "")
-    route = lines[-1].fields.get("route", "")
+    left = sorted((line for line in lines if not _succeeded_since(region, line)), key=lambda line: line.time)
+    if not left:
+        since = f"; those of {len(lines)} request(s) that had were taken later" if lines else ""
+        return ok(f"no request came without a key in a header that counts{since}")
+    sent_in = next((str(line.fields["sentIn"]) for line in reversed(left) if line.fields.get("sentIn")), "")
+    route = left[-1].fields.get("route", "")
     return warn(
-        f"{len(lines)} request(s) without X-API-Key or a bearer token, last on {route}",
+        f"{len(left)} request(s) without X-API-Key or a bearer token, last on {route} "
+        f"{region.logs.when(left[-1])}",
         Evidence(
             "logs:FilterLogEvents",
             f"request {route}",

@@ -14,7 +14,7 @@ from runbooks.observations.tables import plain_item
 from runbooks.target import Target
 
 # Never the hash: what identifies a key to people is its id and the first 15 characters.
-KEY_ATTRIBUTES = ("apiKeyId", "tenantId", "keyPrefix", "scopes", "status", "expiresAt")
+KEY_ATTRIBUTES = ("apiKeyId", "tenantId", "keyPrefix", "scopes", "status", "expiresAt", "lastUsedAt")
 AT_ONCE = 8  # policies of a role that are read at the same time
 KEYS = 20_000  # looked at in one run; nothing is said of the keys of a larger table
 

@@ -20,6 +20,7 @@ ATTRIBUTES = (
 )  # fmt: skip
 PER_TENANT = 500  # newest jobs looked at; more are not needed to judge
 TENANTS = 200
+ID_LENGTH = 26  # characters of a ULID
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 

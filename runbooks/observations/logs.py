@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from outpost.agents import Agent
 from outpost.names import (
@@ -14,7 +14,7 @@ from outpost.names import (
     log_group,
 )
 from runbooks.looking import Absent, Answer, Look
-from runbooks.target import Target
+from runbooks.target import Target, ago
 
 LINES = 5000  # of one group within the look-back
 # Terms with `?` are alternatives: what a healthy control plane at level info does not write.
@@ -59,6 +59,11 @@ class Logs:
     def events(self, name: str) -> list[Line]:
         """The control plane's lines whose `event` is this."""
         return [line for line in self.control_plane() if line.fields.get("event") == name]
+
+    def when(self, line: Line) -> str:
+        """When a line was written, for people: the time of day, and how long ago."""
+        moment = datetime.fromtimestamp(line.time / 1000, UTC)
+        return f"at {moment:%H:%M:%S} UTC, {ago((self._target.now - moment).total_seconds())} ago"
 
     def control_plane_task(self, task_id: str) -> list[Line]:
         """Everything that one task of the control plane wrote, oldest first."""

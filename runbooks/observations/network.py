@@ -50,6 +50,11 @@ class Network:
         answer = self._look("ec2:DescribeSecurityGroups", Filters=self._in_vpc())
         return {group["GroupId"]: group for group in answer.get("SecurityGroups", [])}
 
+    def label(self, group: str) -> str:
+        """A security group for people: its id, and the name that the stack gave it."""
+        name = self.security_groups().get(group, {}).get("GroupName")
+        return f"{group} ({name})" if name else group
+
     def worker_security_group(self) -> Answer:
         """The one that agents are launched with. Raises `Absent`."""
         wanted = self._containers.definition().environment.get("WORKER_SECURITY_GROUP", "")

@@ -11,7 +11,8 @@ _LEVEL = {Verdict.FAIL: "error", Verdict.WARN: "warning", Verdict.UNKNOWN: "noti
 
 
 def render(report: Report) -> list[str]:
-    return [
+    unexplained = [f"::warning::{_escaped(report.unexplained)}"] if report.unexplained else []
+    return unexplained + [
         f"::{_LEVEL[finding.verdict]} file={declared_in(finding.cause)}"
         f",title={_escaped(finding.cause.key, True)}"
         f"::{_escaped(finding.judgement.summary)}"

@@ -22,6 +22,14 @@ def document(report: Report, *, everything: bool = False) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in report.findings],
         "checked": len(report.judged),
     }
+    if report.subject:
+        found["dispatch"] = {
+            "dispatchId": report.subject.dispatch,
+            "tenantId": report.subject.tenant,
+            "status": report.subject.status,
+            "summary": report.subject.story,
+            "unexplained": report.subject.unexplained,
+        }
     if everything:
         found["refuted"] = [_refuted(item) for item in refuted(report)]
     cleaned: dict[str, Any] = redacted(found)
@@ -47,6 +55,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "summary": finding.judgement.summary,
         "evidence": [_evidence(item) for item in finding.judgement.evidence],
         "solution": finding.cause.advice,
+        "commands": list(finding.judgement.commands),
         "remedy": _remedy(finding),
         "explains": list(finding.explains),
     }

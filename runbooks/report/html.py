@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -40,6 +41,7 @@ h1{font-size:1.4rem;line-height:1.3}h2{font-size:1.2rem;margin-top:2rem}h3{font-
 article{border-left:.4rem solid;padding:.5rem 1rem;margin:1rem 0;background:var(--box)}
 article.FAIL{border-color:var(--fail)}article.WARN{border-color:var(--warn)}
 article.UNKNOWN{border-color:var(--unknown)}
+pre{white-space:pre-wrap;padding:.5rem;background:var(--page);border:1px solid var(--line)}
 table{border-collapse:collapse;width:100%}code{font-size:.9em}
 td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;min-width:7em}
 th{font-size:.85rem;font-weight:600;color:var(--soft)}tbody tr{border-top:1px solid var(--line)}
@@ -81,9 +83,15 @@ def _text(text: object) -> str:
     return escape(redact(str(text)))
 
 
+def _prose(text: str) -> str:
+    """Words for people, in which backticks hold what a machine would read."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(text))
+
+
 def _facts(report: Report) -> str:
     where = f"Stack {report.target.stack} in {report.target.region}"
-    return f"<p>{_text(where)}, {_when(report.target.now)} UTC.</p>"
+    about = f"<p>{_prose(report.subject.story)}.</p>" if report.subject else ""
+    return f"<p>{_text(where)}, {_when(report.target.now)} UTC.</p>{about}"
 
 
 def _when(moment: datetime) -> str:
@@ -93,7 +101,11 @@ def _when(moment: datetime) -> str:
 def _finding(finding: Finding) -> str:
     judgement, cause = finding.judgement, finding.cause
     evidence = [(item.source, item.resource, item.saw, item.expected) for item in judgement.evidence]
-    explains = f"<p>Explains {_text(', '.join(finding.explains))}.</p>" if finding.explains else ""
+    effects = "".join(
+        f"<li><code>{_text(effect.key)}</code>: {_prose(effect.title)}</li>" for effect in finding.effects
+    )
+    explains = f"<p>Explains:</p><ul>{effects}</ul>" if effects else ""
+    commands = "".join(f"<pre>{_text(command)}</pre>" for command in judgement.commands)
     mended = (
         "<code>./inv diagnose --fix</code> shows the calls that mend it."
         if finding.plan
@@ -102,10 +114,11 @@ def _finding(finding: Finding) -> str:
     return (
         f'<article class="{finding.verdict.value}">'
         f"<h3>{finding.rank}. {finding.verdict.value} <code>{_text(cause.key)}</code></h3>"
-        f"<p>{_text(cause.title)}: {_text(judgement.summary)}</p>"
+        f"<p>{_prose(cause.title)}: {_prose(judgement.summary)}</p>"
         + (_table(evidence, ("source", "resource", "saw", "expected")) if evidence else "")
         + explains
-        + (f"<p>{_text(cause.advice)} {mended}</p>" if finding.verdict is not Verdict.UNKNOWN else "")
+        + (f"<p>{_prose(cause.advice)} {mended}</p>" if finding.verdict is not Verdict.UNKNOWN else "")
+        + commands
         + "</article>"
     )
 

@@ -19,6 +19,13 @@ def render(report: Report) -> str:
     root = Element("testsuites", {"name": f"outpost {report.target.stack}", "time": f"{report.elapsed:.3f}"})
     for issue, items in groupby(report.judged, key=lambda item: item.cause.issue):
         _suite(root, issue, items)
+    if report.subject:
+        suite = SubElement(root, "testsuite", {"name": "dispatch", "tests": "1", "failures": "0"})
+        suite.set("errors", str(int(bool(report.unexplained))))
+        case = SubElement(suite, "testcase", {"classname": "dispatch", "name": report.subject.dispatch})
+        if report.unexplained:
+            SubElement(case, "error", {"message": _printable(report.unexplained)})
+        SubElement(case, "system-out").text = _printable(report.subject.story)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode")
 
 

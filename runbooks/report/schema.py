@@ -31,6 +31,7 @@ _FINDING = _object(
         "summary": _TEXT,
         "evidence": _list(_object({"source": _TEXT, "resource": _TEXT, "saw": _TEXT, "expected": _TEXT})),
         "solution": _TEXT,
+        "commands": _list(_TEXT),
         "remedy": {
             "oneOf": [{"type": "null"}, _object({"automatic": {"type": "boolean"}, "calls": _list(_CALL)})]
         },
@@ -38,6 +39,9 @@ _FINDING = _object(
     }
 )
 _REFUTED = _object({"issue": _TEXT, "cause": _TEXT, "verdict": {"enum": ["OK", "SKIPPED"]}, "summary": _TEXT})
+_DISPATCH = _object(
+    {"dispatchId": _TEXT, "tenantId": _TEXT, "status": _TEXT, "summary": _TEXT, "unexplained": _TEXT}
+)
 
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -54,8 +58,9 @@ SCHEMA: dict[str, Any] = {
             "findings": _list(_FINDING),
             "checked": _COUNT,
             "refuted": _list(_REFUTED),
+            "dispatch": _DISPATCH,
         },
-        optional=("refuted",),
+        optional=("refuted", "dispatch"),
     ),
 }
 

@@ -6,6 +6,7 @@ Written by hand rather than with rich, whose import takes a tenth of a diagnosis
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from collections import defaultdict
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ def render(report: Report, style: Style, *, everything: bool = False, plans: boo
     """The findings, root first; `plans` spells out every call, `everything` adds what was refuted."""
     if report.trouble:
         return ""  # the last line says it; that every cause is unknown then needs no list
-    blocks = [_finding(finding, style, plans) for finding in report.findings if finding.judgement.lit]
+    blocks = [_wrapped(report.subject.story + ".", "")] if report.subject else []
+    blocks += [_finding(finding, style, plans) for finding in report.findings if finding.judgement.lit]
     blocks += _blind(report, style)
     if everything:
         blocks.append(_refuted(report, style))
@@ -53,6 +55,8 @@ def last_line(report: Report) -> str:
         return f"healthy: {spent}"
     if report.trouble:
         return f"unknown: nothing could be looked at: {redact(report.trouble)}"
+    if report.unexplained and report.verdict == "unknown":
+        return f"unknown: {redact(report.unexplained)}; {spent}"
     if report.verdict == "unknown" and not roots:
         return f"unknown: {len(report.findings)} of {spent.replace('checked', 'could not be told;', 1)}"
     first = f"{roots[0].cause.key}: {redact(roots[0].judgement.summary)}"
@@ -80,11 +84,25 @@ def _finding(finding: Finding, style: Style, plans: bool) -> str:
         lines.append(_wrapped(f"{item.source} {item.resource}", "   - "))
         lines.append(_wrapped(item.saw, "       saw      ", " " * 16))
         lines.append(_wrapped(item.expected, "       expected ", " " * 16))
-    if finding.explains:
-        lines.append(_wrapped(", ".join(finding.explains), "   explains  "))
+    for number, effect in enumerate(finding.effects):
+        head = "   " + ("explains" if number == 0 else "").ljust(10)
+        lines.append(_wrapped(f"{effect.key}: {effect.title}", head, " " * 15))
     lines.append(_wrapped(cause.advice, "   solution  "))
+    for command in finding.judgement.commands:
+        lines += _command(command)
     lines += _remedy(finding, plans)
     return "\n".join(lines)
+
+
+def _command(command: str) -> list[str]:
+    """A command on as many lines as it needs, to be copied whole: no word of it is broken."""
+    lines, line = [], "   run      "
+    for word in shlex.split(redact(command), posix=False):
+        if len(line) + len(word) + 3 > WIDTH and line.strip() != "run":
+            lines.append(f"{line} \\")
+            line = " " * 14
+        line += f" {word}"
+    return [*lines, line]
 
 
 def _remedy(finding: Finding, plans: bool) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from outpost.api_keys import KEY_FORM, PREFIX_LENGTH
 from service import log
 from service.application.authentication import InvalidKeyError
 from service.domain.keys import ApiKey, Scope
@@ -49,13 +50,14 @@ def caller(services: Services, *scopes: Scope) -> Caller:
 
 
 def _unauthorized(request: Request, error: InvalidKeyError) -> ProblemError:
+    sent_in, astray = _sent_in(request) if error.code == "wrong-header" else (None, None)
     log.warning(
         "invalid API key",
         event="auth-refused",
         code=error.code,
-        keyPrefix=error.key_prefix,
+        keyPrefix=error.key_prefix or astray,
         route=request.url.path,
-        sentIn=_sent_in(request) if error.code == "wrong-header" else None,
+        sentIn=sent_in,
     )
     return ProblemError(
         401,
@@ -67,12 +69,13 @@ def _unauthorized(request: Request, error: InvalidKeyError) -> ProblemError:
     )
 
 
-def _sent_in(request: Request) -> str | None:
-    """The name of the header in which a key came that belongs into another one."""
+def _sent_in(request: Request) -> tuple[str | None, str | None]:
+    """The header in which a key came that belongs into another one, and what of the key may be shown."""
     for name, value in request.headers.items():
-        if value.removeprefix("Bearer ").startswith("otp_"):
-            return name
-    return None
+        given = value.removeprefix("Bearer ")
+        if given.startswith("otp_"):
+            return name, given[:PREFIX_LENGTH] if KEY_FORM.fullmatch(given) else None
+    return None, None
 
 
 def _forbidden(request: Request, key: ApiKey, scope: Scope) -> ProblemError:

@@ -22,7 +22,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(
     "flags",
-    [{"format": "yaml"}, {"yes": True}, {"plan": "abc"}, {"replay": "x", "watch": True}],
+    [
+        {"format": "yaml"},
+        {"yes": True},
+        {"plan": "abc"},
+        {"replay": "x", "watch": True},
+        {"watch": True, "fix": True},
+    ],
 )
 def test_flags_that_make_no_sense_are_refused(flags: dict[str, Any]) -> None:
     with pytest.raises(OutpostError):
@@ -94,8 +100,11 @@ def test_a_report_is_published_with_its_time(world: World) -> None:
     assert (body["verdict"], body["publishedAt"]) == ("healthy", "2026-01-14T12:00:00+00:00")
 
 
-def test_watch_tells_what_changes_and_reports_when_it_is_interrupted(tmp_path: Path) -> None:
-    """Ctrl-C ends it with the last report on stdout and its exit code, and without a traceback."""
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_watch_tells_what_changes_and_reports_when_it_is_interrupted(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    """Ctrl-C and SIGTERM end it with the last report on stdout and its exit code, without a traceback."""
     fault = tmp_path / "fault"
     watching = subprocess.Popen(
         [sys.executable, "-m", "tests.runbooks.stand_in_watched_stack", str(fault)],
@@ -111,7 +120,7 @@ def test_watch_tells_what_changes_and_reports_when_it_is_interrupted(tmp_path: P
         fault.touch()
         # The next line it says: it was silent while nothing changed.
         assert " failing: efs-mount-failure/nfs-blocked" in watching.stderr.readline()
-        watching.send_signal(signal.SIGINT)
+        watching.send_signal(ending)
         out, err = watching.communicate(timeout=30)
     finally:
         watching.kill()

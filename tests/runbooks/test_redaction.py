@@ -51,6 +51,7 @@ def test_named_secrets_go(text: str) -> None:
         "WORKER_TOKEN_KEY is not set",
         "key otp_0123456789a... is revoked",
         "no value for outpost/agents/openai",
+        'curl -H "X-API-Key: $OUTPOST_API_KEY" https://api.example/fleet',
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 from contextlib import redirect_stdout
 from pathlib import Path
 from xml.etree import ElementTree
@@ -143,6 +144,66 @@ def test_formats_of_a_stack_that_cannot_be_looked_at(world: World) -> None:
         json.loads(sarif.render(report)), json.loads((FORMATS / "sarif-2.1.0-rtm.5.json").read_text())
     )
     assert _parsed(html.render(report)).find(".//h1") is not None
+
+
+def test_what_a_finding_explains_is_named_with_its_title(world: World) -> None:
+    """A bare code says little to somebody who does not know the guide by heart."""
+    world.environment["JOBS_TABLE"] = ""
+    world.put_control_plane(7)
+    world.running, world.service["runningCount"] = [], 0
+    world.stopped = [task("dead", "STOPPED", world.service["taskDefinition"], exitCode=1, lived=1)]
+    report = diagnose(target(), world)
+    effect = "control-plane-not-starting/application-error: The control plane's program ends with an error"
+    assert f"explains {effect}" in " ".join(terminal.render(report, terminal.Style()).split())
+    items = ["".join(item.itertext()) for item in _parsed(html.render(report)).iter("li")]
+    assert items == [effect]
+
+
+def test_a_security_group_is_shown_with_its_name(failing: Report) -> None:
+    text = terminal.render(failing, terminal.Style())
+    assert "sg-control (outpost-control-plane-dev)" in text
+    assert "ingress from sg-worker (outpost-worker-dev) on TCP 8080" in " ".join(text.split())
+
+
+def test_commands_can_be_copied_from_the_terminal(world: World) -> None:
+    """The ids of the stack are in them, and no word of them is broken."""
+    reason = {"issue": "agent-fails-immediately", "cause": "model-not-found", "summary": "no such model"}
+    identity = world.add_job(reason=reason, model="gpt-99", repository="acme/site", branch="main")
+    report = diagnose(target(api_url="https://api.example"), world)
+    text = terminal.render(report, terminal.Style())
+    lines = [line for line in text.splitlines() if len(line) > 80]
+    assert [line for line in lines if " " in line.strip()] == []
+    pasted = text.replace(" \\\n", " ")  # as a shell reads it
+    shown = shlex.split(pasted[pasted.index("run      ") : pasted.index("   remedy")])
+    assert f"https://api.example/dispatch/{identity}/logs" in shown
+    body = json.loads(shown[shown.index("-d") + 1])
+    assert body == {"agent": "claude", "task": "TASK", "repository": "acme/site", "branch": "main"}
+    assert [c for c in document.document(report)["findings"][0]["commands"] if identity in c]
+
+
+def test_what_stands_in_backticks_is_code_in_html(world: World) -> None:
+    reason = {"issue": "agent-fails-immediately", "cause": "model-not-found", "summary": "no `x<y>` model"}
+    world.add_job(reason=reason)
+    page = _parsed(html.render(diagnose(target(), world)))
+    codes = ["".join(code.itertext()) for code in page.iter("code")]
+    assert "model" in codes  # of the advice
+    assert "x<y>" in codes
+    assert "`" not in "".join("".join(p.itertext()) for p in page.iter("p"))
+
+
+def test_a_dispatch_that_nothing_explains_is_told_in_every_format(world: World) -> None:
+    identity = world.add_job(exitCode=5, reason={"code": "agent-failed", "summary": "It ended with 5."})
+    report = diagnose(target(), world, dispatch=identity)
+    why = f"dispatch {identity} ended FAILED, for none of the guide's causes: It ended with 5."
+    assert terminal.last_line(report).startswith(f"unknown: {why}")
+    assert terminal.render(report, terminal.Style()).startswith(f"dispatch {identity} of tenant demo: claude")
+    printed = json.loads(document.render(report))
+    jsonschema.validate(printed, schema.SCHEMA)
+    assert (printed["verdict"], printed["dispatch"]["unexplained"]) == ("unknown", why)
+    xmlschema.XMLSchema(FORMATS / "junit-10.xsd").validate(junit.render(report))
+    assert why in junit.render(report)
+    assert identity in "".join(_parsed(html.render(report)).itertext())
+    assert annotations.render(report) == [f"::warning::{why}"]
 
 
 def _parsed(page: str) -> ElementTree.Element:

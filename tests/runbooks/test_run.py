@@ -2,11 +2,10 @@
 
 import pytest
 
-from outpost.errors import OutpostError
 from runbooks.catalogue import causes
 from runbooks.looking import CouldNotLook
 from runbooks.model import Verdict
-from runbooks.run import diagnose, selected
+from runbooks.run import diagnose
 from tests.runbooks.world import World, target
 
 
@@ -62,13 +61,6 @@ def test_a_defect_in_a_check_is_unknown(world: World) -> None:
     broken = [f for f in report.findings if "the check itself failed" in f.judgement.summary]
     assert broken
     assert all(f.verdict is Verdict.UNKNOWN for f in broken)
-
-
-def test_narrowing() -> None:
-    assert {c.issue for c in selected(issue="efs-mount-failure")} == {"efs-mount-failure"}
-    assert selected(alarm="outpost-dev-efs-mount-failure") == selected(issue="efs-mount-failure")
-    with pytest.raises(OutpostError, match="Did you mean efs-mount-failure"):
-        selected(issue="efs-mount")
 
 
 def _operations_of(world: World) -> set[str]:

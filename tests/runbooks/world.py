@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 NAMES = Names("dev")
 WORKER, CONTROL, FILES, BALANCER = "sg-worker", "sg-control", "sg-files", "sg-alb"
 ROLE = "outpost-ecs-task-role"
+LOGGED = timedelta(minutes=14)  # how long ago the log's lines were written, but for what `late` adds (s)
 
 
 def target(**more: Any) -> Target:
@@ -244,8 +246,12 @@ class World:
     def dynamodb_Scan(self, **_: Any) -> Answer:
         return {"Items": [{name: attribute(value) for name, value in key.items()} for key in self.keys]}
 
-    def dynamodb_Query(self, **_: Any) -> Answer:
-        return {"Items": self.jobs}
+    def dynamodb_Query(
+        self, ExpressionAttributeValues: Answer, KeyConditionExpression: str, **_: Any
+    ) -> Answer:
+        wanted = ExpressionAttributeValues[":id"]["S"]
+        exact = " = :id" in KeyConditionExpression
+        return {"Items": [job for job in self.jobs if not exact or job["dispatchId"]["S"] == wanted]}
 
     def iam_ListRolePolicies(self, **_: Any) -> Answer:
         return {"PolicyNames": list(self.policies)}
@@ -308,7 +314,13 @@ class World:
 
     def logs_FilterLogEvents(self, logGroupName: str, **_: Any) -> Answer:
         lines = self.log.get(logGroupName, [])
-        return {"events": [{"message": line, "timestamp": 1, "logStreamName": "a/b/t1"} for line in lines]}
+        written = int((NOW - LOGGED).timestamp() * 1000)
+        found = []
+        for line in lines:
+            late = json.loads(line).get("late", 0) if line.startswith("{") else 0
+            at = written + int(late * 1000)
+            found.append({"message": line, "timestamp": at, "logStreamName": "a/b/t1"})
+        return {"events": found}
 
     def cloudwatch_GetMetricData(self, **_: Any) -> Answer:
         return {

@@ -1,6 +1,6 @@
 """`docs/fault-matrix.md`: each fault that is put into the local region, and what `diagnose` makes of it.
 
-Written by `python -m tests.runbooks.faults.table`; a test says when it is stale.
+Written by `./inv docs`; a test says when it is stale.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from runbooks.catalogue import RUNBOOKS, causes
 from tests.runbooks.faults.catalogue import FAULTS, below
 from tests.runbooks.faults.stack import Fault
 
-PATH = Path(__file__).parents[3] / "docs" / "fault-matrix.md"
+ROOT = Path(__file__).parents[3]
+PATH = ROOT / "docs" / "fault-matrix.md"
 
 _PREFACE = """\
 # Faults and checks
@@ -48,5 +49,15 @@ def _then(fault: Fault) -> str:
     return "a plan that asks AWS" if fault.planned else "told what a person has to do"
 
 
+def write(*, check: bool = False) -> list[Path]:
+    """Write the table anew, or with `check` only compare it; its path if it differed."""
+    text = render()
+    if PATH.is_file() and PATH.read_text() == text:
+        return []
+    if not check:
+        PATH.write_text(text)
+    return [PATH.relative_to(ROOT)]
+
+
 if __name__ == "__main__":
-    PATH.write_text(render())
+    write()

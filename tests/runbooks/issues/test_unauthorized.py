@@ -1,12 +1,14 @@
 """401: whose key was refused, and what its record says."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from runbooks.looking import CouldNotLook
 from runbooks.model import Verdict
 from runbooks.observations import access
 from tests.runbooks.judging import KEY, assert_root, client, judged, log
-from tests.runbooks.world import World, api_key
+from tests.runbooks.world import NOW, World, api_key
 
 PREFIX = KEY[:15]
 REFUSED = "client-failing/authentication-error"
@@ -75,3 +77,36 @@ def test_without_the_log_nothing_is_said(world: World) -> None:
     world.failing["logs:FilterLogEvents"] = CouldNotLook("logs:FilterLogEvents", "denied")
     for code in ("key-not-found", "key-revoked", "key-expired", "wrong-header"):
         assert judged(world, f"unauthorized/{code}").judgement.verdict is Verdict.UNKNOWN
+
+
+def test_a_refusal_says_when_it_was_and_the_last_one_comes_first(world: World) -> None:
+    for prefix, late in ((PREFIX, 0), ("otp_0123456789a", 500), (PREFIX, 60)):
+        log(world, "auth-refused", code="key-not-found", keyPrefix=prefix, late=late)
+    judgement = judged(world, "unauthorized/key-not-found").judgement
+    assert judgement.summary == (
+        "2 caller(s) refused; key otp_0123456789a...: no such key; "
+        "last refused at 11:54:20 UTC, 5 minutes ago"
+    )
+    assert judgement.commands == ("./inv keys.create --tenant TENANT --scopes dispatch,status",)
+
+
+def test_the_command_that_replaces_a_key_has_its_tenant_and_scopes(world: World) -> None:
+    world.keys.append(api_key("k2", keyPrefix=PREFIX, status="revoked", tenantId="acme"))
+    log(world, "auth-refused", code="key-revoked", keyPrefix=PREFIX)
+    commands = judged(world, "unauthorized/key-revoked").judgement.commands
+    assert commands == ("./inv keys.create --tenant acme --scopes dispatch,status",)
+
+
+@pytest.mark.parametrize(
+    ("used", "verdict"), [(NOW, Verdict.OK), (NOW - timedelta(minutes=14), Verdict.WARN)]
+)
+def test_a_key_that_was_taken_since_it_came_in_the_wrong_header(
+    world: World, used: datetime, verdict: Verdict
+) -> None:
+    """Uses are written every 30 seconds, so that one within them may have been before the refusal."""
+    world.keys.append(api_key("k2", keyPrefix=PREFIX, lastUsedAt=used.timestamp()))
+    log(world, "auth-refused", code="wrong-header", keyPrefix=PREFIX, route="/fleet", sentIn="api-key")
+    judgement = judged(world, "unauthorized/wrong-header").judgement
+    assert judgement.verdict is verdict
+    if verdict is Verdict.WARN:
+        assert "last on /fleet at 11:46:00 UTC, 14 minutes ago" in judgement.summary

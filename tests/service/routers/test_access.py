@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.application import authentication
+from service.routers import access
 from tests.service.harness import World
 
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -148,3 +149,19 @@ def test_what_cannot_be_a_keys_id_is_not_asked_for(world: World, http: TestClien
     calls = world.calls_of(lambda: http.get(f"/keys/{key_id}", headers=headers))
     assert calls == []
     assert http.delete(f"/keys/{key_id}", headers=headers).json()["code"] == "key-not-found"
+
+
+def test_a_key_in_the_wrong_header_is_logged_by_its_prefix(
+    http: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By which the runbooks see whether its caller has found the right header since; never the whole key."""
+    logged: list[dict[str, Any]] = []
+    monkeypatch.setattr(access.log, "warning", lambda message, **fields: logged.append(fields))
+    key = "otp_" + "ab" * 32
+    http.get("/fleet", headers={"Api-Key": key})
+    http.get("/fleet", headers={"Api-Key": "otp_of-another-form"})
+    assert [(line["sentIn"], line["keyPrefix"]) for line in logged] == [
+        ("api-key", key[:15]),
+        ("api-key", None),
+    ]
+    assert key not in str(logged)
