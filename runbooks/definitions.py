@@ -9,7 +9,7 @@ from outpost.agents import FARGATE_MEMORY
 from outpost.names import SERVICE
 from runbooks.looking import Absent
 from runbooks.observations import Region
-from runbooks.observations.containers import Definition
+from runbooks.observations.shapes import Definition
 from runbooks.remedies import Action, Call, Plan
 
 # What DescribeTaskDefinition adds, and RegisterTaskDefinition does not take.

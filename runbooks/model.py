@@ -53,6 +53,7 @@ class Judgement:
     evidence: tuple[Evidence, ...] = ()
     direct: bool = True  # seen in the configuration or a log line, not inferred from an effect
     commands: tuple[str, ...] = ()  # what a person runs next, with the ids of what was found
+    manual: bool = False  # the cause's remedy does not fit what was found
 
     @property
     def lit(self) -> bool:
@@ -62,6 +63,10 @@ class Judgement:
     def then(self, *commands: str) -> Judgement:
         """The same judgement, with commands for the person who mends it; none while nothing is wrong."""
         return replace(self, commands=self.commands + commands) if self.lit else self
+
+    def by_a_person(self) -> Judgement:
+        """The same judgement, of something that the cause's remedy would not mend."""
+        return replace(self, manual=True)
 
 
 def ok(summary: str, *evidence: Evidence) -> Judgement:

@@ -146,7 +146,7 @@ def check(region: Region, cause: Cause) -> Judgement:
 
 
 def _plan(region: Region, cause: Cause, judgement: Judgement) -> Plan | None:
-    if not judgement.lit or cause.remedy is None:
+    if not judgement.lit or judgement.manual or cause.remedy is None:
         return None
     try:
         plan = cause.remedy(region)

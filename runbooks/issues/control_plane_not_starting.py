@@ -8,7 +8,7 @@ from runbooks.alarms import EventAlarm
 from runbooks.definitions import ROLL_OUT, deploy, next_memory, with_memory
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, supporting, warn
 from runbooks.observations import Region
-from runbooks.observations.containers import Task
+from runbooks.observations.shapes import Task
 from runbooks.remedies import Action, Call, Plan
 
 RUNBOOK = Runbook(
@@ -30,24 +30,38 @@ RUNBOOK = Runbook(
     severity=Severity.PLATFORM,
 )
 
+# ECS's stop codes of a task that something ended; one that ended by itself has another.
+TOLD_TO_STOP = ("ServiceSchedulerInitiated", "SpotInterruption", "TerminationNotice", "UserInitiated")
+SHOWN = 3  # kinds of ends that are given as evidence
 STARTUP = 30  # seconds; as health-check-failing has it: a task that lives longer has started
 _OTHERS = (WorkerExit.OUT_OF_MEMORY, WorkerExit.SEGMENTATION_FAULT, WorkerExit.TERMINATED)
 
 
-def _ended(task: Task) -> Evidence:
-    reason = task.reason or task.stopped_reason
-    lived = "before it ran" if task.lifetime is None else f"after {task.lifetime:.0f} s"
-    return Evidence(
-        "ecs:DescribeTasks", f"task {task.id}", f"exit {task.exit_code} {lived}: {reason}", "running"
-    )
+def _ended(tasks: list[Task]) -> list[Evidence]:
+    """How tasks ended, the newest kind first; those that ended alike are counted."""
+    kinds: dict[tuple[int | None, str], list[Task]] = {}
+    for task in tasks:
+        kinds.setdefault((task.exit_code, task.reason or task.stopped_reason), []).append(task)
+    found = []
+    for (code, reason), alike in list(kinds.items())[:SHOWN]:
+        lives = [task.lifetime for task in alike if task.lifetime is not None]
+        longest = f" in {max(lives):.0f} s at most" if len(alike) > 1 and lives else ""
+        lived = longest or (f" after {lives[0]:.0f} s" if lives else " before it ran")
+        who = f"task {alike[0].id}" + (f", and {len(alike) - 1} more alike" if len(alike) > 1 else "")
+        saw = f"exit {code}{lived}: {reason}" if code is not None else f"no exit code{lived}: {reason}"
+        found.append(Evidence("ecs:DescribeTasks", who, saw, "running"))
+    return found
 
 
 def _judged(region: Region, tasks: list[Task], summary: str, *more: Evidence) -> Judgement:
     """A failure while the service lacks tasks; a warning when ECS keeps an older revision running."""
-    evidence = [_ended(task) for task in tasks[:3]]
+    evidence = _ended(tasks)
     service = region.containers.service()
     if service["runningCount"] >= service["desiredCount"] > 0 and not region.containers.deploying():
-        return warn(f"{summary}; ECS rolled back, and the service runs", *evidence, *more)
+        tried, runs = tasks[0].definition.rpartition("/")[2], region.containers.definition().name
+        back = f"ECS rolled {tried} back, and {runs} runs" if tried != runs else f"{runs} runs again"
+        told = warn(f"{summary}; {back}", *evidence, *more)
+        return told.by_a_person() if tried != runs else told
     return fail(summary, *evidence, *more)
 
 
@@ -71,11 +85,15 @@ def _roll_back(region: Region) -> Plan | None:
 )
 def application_error(region: Region) -> Judgement:
     """The control plane's program ends with an error."""
-    crashed = [
-        task
-        for task in region.containers.failed()
-        if task.exit_code not in (None, 0) and task.exit_code not in _OTHERS
-    ]
+    failed = region.containers.failed()
+    crashed = [task for task in failed if task.exit_code not in (None, 0) and task.exit_code not in _OTHERS]
+    never = [task for task in failed if task.exit_code is None and task.stop_code == "TaskFailedToStart"]
+    if not crashed and never:
+        image = region.containers.described(never[0].definition).container.get("image", "")
+        seen = Evidence(
+            "ecs:DescribeTaskDefinition", never[0].definition, f"image {image}", "one that starts"
+        )
+        return _judged(region, never, f"its tasks do not start: {never[0].stopped_reason}", seen)
     if not crashed:
         return ok("no task of the control plane ended with an error")
     lines = region.logs.control_plane_task(crashed[0].id)
@@ -105,18 +123,21 @@ def out_of_memory(region: Region) -> Judgement:
     """The control plane is killed for its memory while it starts."""
     killed = [task for task in region.containers.failed() if task.exit_code == WorkerExit.OUT_OF_MEMORY]
     oom = [task for task in killed if task.out_of_memory and (task.lifetime or 0) < STARTUP]
-    memory = region.containers.definition().memory
     if oom:
+        memory = region.containers.described(oom[0].definition).memory
         return _judged(region, oom, f"{memory} MB are not enough to start the control plane")
-    told_to_stop = [task for task in killed if task.stop_code or "Scaling activity" in task.stopped_reason]
+    told_to_stop = [
+        t for t in killed if t.stop_code in TOLD_TO_STOP or "Scaling activity" in t.stopped_reason
+    ]
     unexplained = [task for task in killed if not task.out_of_memory and task not in told_to_stop]
     if unexplained:
         highest = region.metrics.series("memory").highest
         against = Evidence(
             "cloudwatch:GetMetricData", "MemoryUtilization", f"at most {highest:.0f} %", "~100 %"
         )
-        evidence = [_ended(task) for task in unexplained[:3]]
-        return warn("killed (137), and nothing says that memory was the reason", *evidence, against)
+        return warn(
+            "killed (137), and nothing says that memory was the reason", *_ended(unexplained), against
+        )
     if told_to_stop:
         return ok("exit code 137 of a task that was told to stop and took longer than its stop timeout")
     return ok("no task was killed for its memory while it started")
@@ -165,7 +186,7 @@ def terminated(region: Region) -> Judgement:
     if service["desiredCount"] > 0:
         return ok(f"{service['desiredCount']} tasks are wanted; {len(stopped)} were shut down normally")
     evidence = [Evidence("ecs:DescribeServices", SERVICE, "desiredCount 0", "at least 1")]
-    evidence += [_ended(task) for task in stopped[:2]]
+    evidence += _ended(stopped)[:2]
     evidence += supporting(lambda: _scaled_by(region))
     evidence += supporting(
         lambda: (

@@ -11,8 +11,9 @@ from runbooks.grants import put_inline_policy
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
-from runbooks.observations.containers import Definition
+from runbooks.observations.shapes import Definition
 from runbooks.remedies import Plan
+from runbooks.rolled_back import also_rolled_back
 
 RUNBOOK = Runbook(
     issue="health-check-failing",
@@ -62,6 +63,7 @@ def _restore_settings(region: Region) -> Plan | None:
     explains=("control-plane-not-starting/application-error",),
     remedy=_restore_settings,
 )
+@also_rolled_back
 def missing_environment(region: Region) -> Judgement:
     """The control plane's task definition lacks a setting that it needs to start."""
     definition = region.containers.definition()
@@ -93,6 +95,7 @@ def _more_memory(region: Region) -> Plan | None:
     solution="Increase task memory allocation.",
     remedy=_more_memory,
 )
+@also_rolled_back
 def memory_exhausted(region: Region) -> Judgement:
     """The control plane runs out of its memory while it serves."""
     definition = region.containers.definition()
@@ -113,10 +116,10 @@ def memory_exhausted(region: Region) -> Judgement:
         )
         for task in killed[:3]
     ]
-    # What tasks of before used says nothing about those of now, which may have more.
+    # What tasks of before, or of another definition, used says nothing about those of now.
     since = region.containers.newest_start()
     points = zip(used.times, used.values, strict=True)
-    recent = [value for time, value in points if since and time >= since][-5:]
+    recent = [value for time, value in points if since and time >= since and not region.tried][-5:]
     if recent and max(recent) >= MEMORY_WARNING:
         evidence.append(
             Evidence(
@@ -152,6 +155,7 @@ def _align_port(region: Region) -> Plan | None:
     solution="Verify PORT env var matches task definition.",
     remedy=_align_port,
 )
+@also_rolled_back
 def port_mismatch(region: Region) -> Judgement:
     """The control plane listens on another port than the load balancer calls."""
     definition = region.containers.definition()
@@ -253,6 +257,7 @@ def _grant_tables(region: Region) -> Plan | None:
     remedy=_grant_tables,
     explains=("control-plane-not-starting/application-error",),
 )
+@also_rolled_back
 def dynamodb_unreachable(region: Region) -> Judgement:
     """The control plane cannot use its tables: one is missing, or its role may not."""
     evidence = []

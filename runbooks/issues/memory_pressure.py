@@ -9,8 +9,9 @@ from runbooks.definitions import deploy, next_memory, register, with_memory
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
-from runbooks.observations.containers import Definition
+from runbooks.observations.shapes import Definition
 from runbooks.remedies import Plan
+from runbooks.rolled_back import also_rolled_back
 
 RUNBOOK = Runbook(
     issue="memory-pressure",
@@ -50,6 +51,7 @@ def _enlarge_control_plane(region: Region) -> Plan | None:
     explains=("health-check-failing/memory-exhausted", "control-plane-not-starting/out-of-memory"),
     remedy=_enlarge_control_plane,
 )
+@also_rolled_back
 def control_plane_undersized(region: Region) -> Judgement:
     """The control plane has less memory than recommended."""
     definition = region.containers.definition()

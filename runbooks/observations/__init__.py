@@ -12,6 +12,7 @@ from runbooks.observations.files import Files
 from runbooks.observations.logs import Logs
 from runbooks.observations.metrics import Metrics
 from runbooks.observations.network import Network
+from runbooks.observations.shapes import Definition
 from runbooks.observations.tables import Tables
 from runbooks.target import Target
 
@@ -19,15 +20,21 @@ from runbooks.target import Target
 class Region:
     """One stack in one region, as seen in one run."""
 
-    def __init__(self, look: Look, target: Target, dispatch: str = "") -> None:
+    def __init__(self, look: Look, target: Target, dispatch: str = "", *, tried: str = "") -> None:
+        """`tried` is the ARN of a task definition to see as the control plane's, in place of its own."""
         self.look = look
         self.target = target
         self.names = target.names
         self.dispatch = dispatch
+        self.tried = tried
+
+    def trying(self, definition: Definition) -> "Region":
+        """The same stack, seen as if the control plane had this task definition."""
+        return Region(self.look, self.target, self.dispatch, tried=definition.arn)
 
     @cached_property
     def containers(self) -> Containers:
-        return Containers(self.look, self.target)
+        return Containers(self.look, self.target, self.tried)
 
     @cached_property
     def balancer(self) -> Balancer:

@@ -3,132 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from outpost.agents import Agent
-from outpost.names import CONTROL_PLANE_CONTAINER, SERVICE, WORKER_CONTAINER, family
+from outpost.names import SERVICE, family
 from runbooks.looking import Absent, Answer, Look
+from runbooks.observations.shapes import Definition, Task
 from runbooks.target import Target
 
 DESCRIBE_TASKS_LIMIT = 100  # ARNs in one call
-PROVISIONED_BY_ECS = ("PENDING", "ACTIVATING", "PROVISIONING")
-
-
-@dataclass(frozen=True)
-class Task:
-    """An ECS task as DescribeTasks shows it; `exit_code` and `reason` are the main container's."""
-
-    raw: Answer
-
-    @property
-    def arn(self) -> str:
-        return str(self.raw["taskArn"])
-
-    @property
-    def id(self) -> str:
-        return self.arn.rpartition("/")[2]
-
-    @property
-    def definition(self) -> str:
-        return str(self.raw.get("taskDefinitionArn", ""))
-
-    @property
-    def revision(self) -> int:
-        """Of its task definition."""
-        return int(self.definition.rpartition(":")[2] or 0)
-
-    @property
-    def stop_code(self) -> str:
-        return str(self.raw.get("stopCode", ""))
-
-    @property
-    def stopped_reason(self) -> str:
-        return str(self.raw.get("stoppedReason", ""))
-
-    @property
-    def container(self) -> Answer:
-        containers: list[Answer] = self.raw.get("containers", [])
-        mine = [c for c in containers if c.get("name") in (CONTROL_PLANE_CONTAINER, WORKER_CONTAINER)]
-        return (mine or containers or [{}])[0]
-
-    @property
-    def exit_code(self) -> int | None:
-        return self.container.get("exitCode")
-
-    @property
-    def reason(self) -> str:
-        return str(self.container.get("reason", ""))
-
-    @property
-    def lifetime(self) -> float | None:
-        """Seconds between the start of its container and its end; None when it never ran or has not ended."""
-        started, stopped = self.raw.get("startedAt"), self.raw.get("stoppedAt")
-        return (stopped - started).total_seconds() if started and stopped else None
-
-    @property
-    def out_of_memory(self) -> bool:
-        """Killed for its memory, and not for stopping too slowly: both end with 137."""
-        return "OutOfMemory" in self.reason or "OutOfMemory" in self.stopped_reason
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A task definition as DescribeTaskDefinition shows it, by its main container."""
-
-    raw: Answer
-
-    @property
-    def arn(self) -> str:
-        return str(self.raw["taskDefinitionArn"])
-
-    @property
-    def name(self) -> str:
-        """Family and revision, such as `outpost-claude:3`."""
-        return f"{self.raw['family']}:{self.raw['revision']}"
-
-    @property
-    def revision(self) -> int:
-        return int(self.raw["revision"])
-
-    @property
-    def memory(self) -> int:
-        """What the main container may use, in MiB: the task's size, or its own hard limit below that."""
-        sizes = (self.raw.get("memory"), self.container.get("memory"))
-        return min((int(size) for size in sizes if size), default=0)
-
-    @property
-    def cpu(self) -> int:
-        return int(self.raw.get("cpu") or self.container.get("cpu") or 0)
-
-    @property
-    def container(self) -> Answer:
-        containers: list[Answer] = self.raw["containerDefinitions"]
-        mine = [c for c in containers if c.get("name") in (CONTROL_PLANE_CONTAINER, WORKER_CONTAINER)]
-        return (mine or containers)[0]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {item["name"]: item["value"] for item in self.container.get("environment", [])}
-
-    @property
-    def secrets(self) -> dict[str, str]:
-        return {item["name"]: item["valueFrom"] for item in self.container.get("secrets", [])}
-
-    @property
-    def task_role(self) -> str:
-        """The task role's name; empty when it has none."""
-        return str(self.raw.get("taskRoleArn") or "").rpartition("/")[2]
 
 
 class Containers:
     """The control plane's service and the agents' task definitions."""
 
-    def __init__(self, look: Look, target: Target) -> None:
+    def __init__(self, look: Look, target: Target, tried: str = "") -> None:
+        """`tried` is the ARN of a task definition to look at in place of the one that the service wants."""
         self._look = look
         self._target = target
         self._cluster = target.names.cluster
+        self._tried = tried
 
     def cluster(self) -> Answer:
         """Raises `Absent`."""
@@ -180,7 +75,18 @@ class Containers:
 
     def definition(self) -> Definition:
         """The task definition that the service wants. Raises `Absent`."""
-        return self.described(str(self.service()["taskDefinition"]))
+        return self.described(self._tried or str(self.service()["taskDefinition"]))
+
+    def rejected(self) -> Definition | None:
+        """The task definition whose deployment failed and was rolled back by ECS; None where none was."""
+        if not self.rolled_back():
+            return None
+        wanted = self.definition().revision
+        failed = [task for task in self.stopped() if task.revision > wanted]
+        try:
+            return self.described(failed[0].definition) if failed else None
+        except Absent:
+            return None  # deleted since
 
     def agent_definition(self, agent: Agent) -> Definition:
         """The latest ACTIVE revision of an agent. Raises `Absent` when there is none."""

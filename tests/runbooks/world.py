@@ -427,6 +427,7 @@ def task(name: str, status: str, task_definition: str, *, lived: float = 600, **
     if status == "STOPPED":
         made["stoppedAt"] = started + timedelta(seconds=lived)
         made["stoppedReason"] = main.get("stoppedReason", "Essential container in task exited")
+        made["stopCode"] = main.get("stopCode", "EssentialContainerExited")
     return made
 
 

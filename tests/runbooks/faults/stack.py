@@ -20,7 +20,7 @@ from outpost.names import CONTROL_PLANE_FAMILY, SERVICE, Names
 from runbooks.aws import AwsReader, Connection
 from runbooks.definitions import registration
 from runbooks.mending import Mended, mend
-from runbooks.observations.containers import Definition
+from runbooks.observations.shapes import Definition
 from runbooks.run import Report, diagnose
 from runbooks.target import Target
 

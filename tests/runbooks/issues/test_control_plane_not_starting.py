@@ -66,7 +66,7 @@ def test_a_deployment_that_ecs_rolled_back_is_a_warning(world: World) -> None:
         {"createdAt": NOW, "message": "(service x) rolling back to deployment ecs-svc/1."}
     ]
     report = assert_root(world, f"{ISSUE}/application-error", Verdict.WARN)
-    assert "rolled back" in report.findings[0].judgement.summary
+    assert "rolled outpost-control-plane:8 back" in report.findings[0].judgement.summary
 
 
 def test_scaled_to_nothing(world: World) -> None:

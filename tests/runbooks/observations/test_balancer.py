@@ -8,7 +8,8 @@ import pytest
 from outpost.names import PUBLIC_URL
 from runbooks.looking import Absent, Look
 from runbooks.observations.balancer import Balancer
-from runbooks.observations.containers import Containers, Definition
+from runbooks.observations.containers import Containers
+from runbooks.observations.shapes import Definition
 from runbooks.target import Target
 
 TARGET = replace(Target.from_environment(environment={}), api_url="")
