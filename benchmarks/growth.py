@@ -47,6 +47,7 @@ def key_of(tenant: int) -> ApiKey:
         scopes=frozenset(),
         max_active=1_000_000,
         max_per_day=1_000_000,
+        requests_per_minute=1_000_000,
     )
 
 

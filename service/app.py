@@ -38,7 +38,7 @@ from service.aws.tasks import EcsTasks, evidence_of
 from service.aws.wire import WiredDynamoDB, WiredSqs
 from service.aws.workspaces import DynamoWorkspaces
 from service.domain.ports import Clock
-from service.domain.rates import RequestRates
+from service.domain.rates import Buckets, PostWindows
 from service.domain.tokens import WorkerTokens
 from service.github import GitHub
 from service.loops import Loops
@@ -56,6 +56,7 @@ from service.routers import (
     workers,
     workspaces,
 )
+from service.routers.openapi import describe
 from service.services import Services
 from service.settings import Settings
 
@@ -128,7 +129,9 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         coordination=coordination,
         authentication=authentication,
         keys=KeyManagement(keys=key_store, authentication=authentication, clock=clock),
-        rates=RequestRates(),
+        requests=Buckets(),
+        posts=PostWindows(),
+        guesses=Buckets(),
         fleet=Fleet(
             definition_problem=tasks.definition_problem,
             replicas=tasks.replicas,
@@ -188,7 +191,7 @@ def application(services: Services, loops: Loops | None = None) -> Around:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = errors.describe(make_schema())
+            app.openapi_schema = describe(make_schema())
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents replacing it

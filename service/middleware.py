@@ -1,10 +1,11 @@
-"""Around every request: an id, a bound on the body, one log line, and a problem for what nobody caught."""
+"""Around every request: an id, one log line, a problem for what nobody caught; and the bound of its body."""
 
 import re
 import time
 import traceback
 from collections.abc import Callable
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
@@ -15,10 +16,7 @@ from service.problems import ProblemError, internal, render
 MAX_BODY = 1024 * 1024  # a task and its context reach 400 KB in UTF-8
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _QUIET = ("/health",)
-
-
-class _BodyTooLargeError(Exception):
-    pass
+_FORM = ("", "application/x-www-form-urlencoded")
 
 
 class Around:
@@ -45,19 +43,14 @@ class Around:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                extra = [(name.lower().encode(), value.encode()) for name, value in state["headers"].items()]
-                message["headers"] = [*message.get("headers", []), *extra]
+                told = message.get("headers", [])
+                said = {name for name, _ in told}  # by the answer itself, which knows better
+                every = ((name.lower().encode(), value.encode()) for name, value in state["headers"].items())
+                message["headers"] = [*told, *(each for each in every if each[0] not in said)]
             await send(message)
 
         try:
-            body = await _body(scope, receive)
-            if body is not None:
-                receive = _replay(body, receive)
             await self._app(scope, receive, sending)
-        except _BodyTooLargeError:
-            problem = ProblemError(413, "body-too-large", f"The body is larger than {MAX_BODY} bytes.")
-            state["headers"]["Connection"] = "close"
-            await render(problem, request_id, scope["path"])(scope, receive, sending)
         except Exception:  # noqa: BLE001 - the last resort: the client gets a problem, the log the traceback
             log.exception(f"uncaught error\n{traceback.format_exc()}", event="uncaught-error")
             if not status:
@@ -97,33 +90,32 @@ def _request_id(scope: Scope) -> str:
     return str(ULID())
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body, up to the bound. curl's `-d` without a content type is taken as JSON too."""
-    if scope["method"] not in ("POST", "PUT", "PATCH", "DELETE"):
-        return None
-    headers = scope["headers"]
-    kind = b""
-    for name, value in headers:
-        if name == b"content-length" and (not value.isdigit() or int(value) > MAX_BODY):
-            raise _BodyTooLargeError
-        if name == b"content-type":
-            kind = value
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            break
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > MAX_BODY:
-            raise _BodyTooLargeError
-        if not message.get("more_body"):
-            break
-    if size and kind in (b"", b"application/x-www-form-urlencoded"):
-        others = [each for each in headers if each[0] != b"content-type"]
+async def bounded(request: Request) -> Request:
+    """The request with its body read, up to the bound; curl's `-d` without a content type is JSON too.
+
+    Raises `ProblemError` (413, 400).
+    """
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > MAX_BODY:
+        raise _too_large()
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise _too_large()
+    except ClientDisconnect:
+        raise ProblemError(400, "incomplete-body", "The connection ended before the body did.") from None
+    scope = request.scope
+    if body and request.headers.get("content-type", "") in _FORM:
+        others = [each for each in scope["headers"] if each[0] != b"content-type"]
         scope["headers"] = [*others, (b"content-type", b"application/json")]
-    return b"".join(chunks)
+    return Request(scope, _replay(bytes(body), request.receive))
+
+
+def _too_large() -> ProblemError:
+    problem = f"The body is larger than {MAX_BODY} bytes."
+    return ProblemError(413, "body-too-large", problem, headers={"Connection": "close"})
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

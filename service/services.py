@@ -18,7 +18,7 @@ from service.application.promoting import Promoting
 from service.application.reconciling import Reconciler
 from service.application.workspaces import Workspaces
 from service.domain.ports import Artifacts, Clock, Coordination
-from service.domain.rates import RequestRates
+from service.domain.rates import Buckets, PostWindows
 from service.domain.tokens import WorkerTokens
 from service.settings import Settings
 
@@ -37,7 +37,9 @@ class Services:
     coordination: Coordination
     authentication: Authentication
     keys: KeyManagement
-    rates: RequestRates
+    requests: Buckets  # of keys
+    posts: PostWindows  # of keys
+    guesses: Buckets  # of addresses that sent wrong keys
     fleet: Fleet
     logs: LogReading
     artifacts: Artifacts

@@ -3,66 +3,52 @@
 import hmac
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from service import log
 from service.domain.keys import KEY_FORM, ApiKey, key_hash
 from service.domain.ports import Clock, KeyStore, UnavailableError
+from service.turns import Locks
 
 KNOWN_SECONDS = 8  # a revoked key stops within 10 s on every replica
 UNKNOWN_SECONDS = 2  # a new key works soon, and a wrong one does not cost a read each time
 
+V = TypeVar("V")
+
 
 class InvalidKeyError(Exception):
-    """`code`: wrong-header, key-not-found, key-revoked or key-expired; the runbooks' causes of a 401."""
+    """`code`: wrong-header, key-not-found, key-revoked or key-expired; the runbooks' causes of a 401.
 
-    def __init__(self, code: str, key_prefix: str | None = None) -> None:
+    `key` is the one that is no longer valid, None where there is none.
+    """
+
+    def __init__(self, code: str, key_prefix: str | None = None, key: ApiKey | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.key_prefix = key_prefix
+        self.key = key
 
 
 @dataclass(frozen=True)
 class _Remembered:
-    key: ApiKey | None
+    key: ApiKey
     until: float
 
 
-class KeyLocks:
-    """One lock per key being looked up, so that a hundred parallel requests make one read."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: dict[str, tuple[threading.Lock, int]] = {}
-
-    @contextmanager
-    def held(self, name: str) -> Iterator[None]:
-        with self._guard:
-            lock, users = self._locks.get(name, (threading.Lock(), 0))
-            self._locks[name] = lock, users + 1
-        try:
-            with lock:
-                yield
-        finally:
-            with self._guard:
-                lock, users = self._locks[name]
-                if users == 1:
-                    del self._locks[name]
-                else:
-                    self._locks[name] = lock, users - 1
-
-
 class Authentication:
-    """Recognises keys. Thread-safe."""
+    """Recognises keys. Thread-safe.
+
+    What is not in the table is remembered apart: guesses, however many, push no key out of memory.
+    """
 
     def __init__(self, *, keys: KeyStore, clock: Clock, size: int = 10_000) -> None:
         self._keys = keys
         self._clock = clock
         self._size = size
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
-        self._locks = KeyLocks()
+        self._unknown: OrderedDict[str, float] = OrderedDict()  # digest -> until when
+        self._locks = Locks()  # a hundred parallel requests with one key make one read
         self._guard = threading.Lock()
         self._usage: defaultdict[str, int] = defaultdict(int)
 
@@ -70,10 +56,17 @@ class Authentication:
         """The key, from memory only; None if it has to be looked up. Raises `InvalidKeyError`."""
         if not KEY_FORM.fullmatch(presented):
             raise InvalidKeyError("key-not-found", presented[:15] if presented.startswith("otp_") else None)
-        remembered = self._remembered.get(key_hash(presented))
-        if remembered is None or self._clock() >= remembered.until:
-            return None
-        return self._valid(remembered.key, presented)
+        digest, now = key_hash(presented), self._clock()
+        remembered = self._remembered.get(digest)
+        if remembered is not None and now < remembered.until:
+            return self._valid(remembered.key, presented)
+        if now < self._unknown.get(digest, 0):
+            raise InvalidKeyError("key-not-found", presented[:15])
+        return None
+
+    def familiar(self, presented: str) -> bool:
+        """Whether it has been found in the table before, however long ago: no guess, then."""
+        return key_hash(presented) in self._remembered
 
     def look_up(self, presented: str) -> ApiKey:
         """The key, with at most one read. Raises `InvalidKeyError` and `UnavailableError`."""
@@ -88,26 +81,33 @@ class Authentication:
             if found is not None and not hmac.compare_digest(found.key_hash.encode(), digest.encode()):
                 found = None
             self._remember(digest, found)
+            if found is None:
+                raise InvalidKeyError("key-not-found", presented[:15])
             return self._valid(found, presented)
 
     def _remember(self, digest: str, key: ApiKey | None) -> None:
-        until = self._clock() + (KNOWN_SECONDS if key else UNKNOWN_SECONDS)
+        now = self._clock()
         with self._guard:
-            self._remembered[digest] = _Remembered(key, until)
-            self._remembered.move_to_end(digest)
-            while len(self._remembered) > self._size:
-                self._remembered.popitem(last=False)
+            if key is None:
+                self._remembered.pop(digest, None)
+                _put(self._unknown, digest, now + UNKNOWN_SECONDS, self._size)
+            else:
+                self._unknown.pop(digest, None)
+                _put(self._remembered, digest, _Remembered(key, now + KNOWN_SECONDS), self._size)
 
-    def _valid(self, key: ApiKey | None, presented: str) -> ApiKey:
-        problem = "key-not-found" if key is None else key.problem(self._clock())
-        if key is None or problem is not None:
-            raise InvalidKeyError(problem or "key-not-found", presented[:15])
+    def _valid(self, key: ApiKey, presented: str) -> ApiKey:
+        problem = key.problem(self._clock())
+        if problem is not None:
+            raise InvalidKeyError(problem, presented[:15], key)
         return key
 
     def forget(self, digest: str) -> None:
         """Look this key up anew: it was made or changed here."""
         with self._guard:
-            self._remembered.pop(digest, None)
+            self._unknown.pop(digest, None)
+            remembered = self._remembered.get(digest)
+            if remembered is not None:
+                self._remembered[digest] = _Remembered(remembered.key, until=0)
 
     # --- usage
 
@@ -130,3 +130,11 @@ class Authentication:
                         self._usage[left] += count
                 return n
         return len(usage)
+
+
+def _put(memory: OrderedDict[str, V], digest: str, value: V, size: int) -> None:
+    """Add the value as the latest; what is oldest goes when there is no more room."""
+    memory[digest] = value
+    memory.move_to_end(digest)
+    while len(memory) > size:
+        memory.popitem(last=False)

@@ -1,4 +1,7 @@
-"""Accepting a dispatch: one transaction for job, inputs, the tenant's count and the idempotency key."""
+"""Accepting a dispatch: one transaction for job, inputs, counts of tenant and key, and idempotency key.
+
+So each limit holds exactly, over all replicas, at no call of its own (ADR 0021).
+"""
 
 import hashlib
 from typing import TYPE_CHECKING, Any
@@ -7,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from service.aws.errors import code_of, translated
 from service.aws.items import decode_item, encode, encode_item, job_item, shared_key
-from service.aws.transactions import conflicts, reasons_of, repeated
+from service.aws.transactions import cancelled_for, conflicts, reasons_of, repeated
 from service.aws.workspaces import usage
 from service.domain.ports import (
     Acceptance,
@@ -16,24 +19,29 @@ from service.domain.ports import (
     UnavailableError,
     WorkspaceNotFoundError,
 )
-from service.domain.times import DAY, day
+from service.domain.rates import MINUTE, minute_of, to_next_minute
+from service.domain.times import DAY, day, seconds_to_next_day
+from service.turns import Locks
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 IDEMPOTENCY_SECONDS = DAY
+RATE_KEPT_MINUTES = 5  # far more than the clocks of two replicas differ
 ABSENT = "attribute_not_exists(tenantId)"
 # Where the items stand in the transaction, and so their reasons in a cancelled one. The workspace is last.
-COUNTER, IDEMPOTENCY = 2, 3
+COUNTER, RATE, IDEMPOTENCY = 2, 3, 4
 
 
 class DynamoAcceptance:
     """Writes new dispatches."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, workspaces_table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, workspaces_table: str, locks: Locks) -> None:
+        """`locks`: by tenant, of all transactions of this process that change the tenant's count."""
         self._client: Any = client
         self._table = table
         self._workspaces_table = workspaces_table
+        self._locks = locks
 
     def accept(self, acceptance: Acceptance) -> str | None:
         """Write it all or nothing; the id of the dispatch that the idempotency key made before, if it did.
@@ -51,10 +59,13 @@ class DynamoAcceptance:
                 return _replayed(acceptance, cancelled[IDEMPOTENCY])
             if acceptance.job.workspace_id is not None and _failed(cancelled, -1):
                 raise WorkspaceNotFoundError(acceptance.job.workspace_id)
+            if _failed(cancelled, RATE):
+                limit = acceptance.limits.requests_per_minute
+                raise AdmissionError("rate", limit, to_next_minute(acceptance.now))
             if not _failed(cancelled, COUNTER):
-                break
+                raise cancelled_for(cancelled)
             new_day = _day_is_over(acceptance, cancelled[COUNTER])
-        raise UnavailableError("dynamodb", "TransactionCanceledException")
+        raise UnavailableError("dynamodb", "Contention", "the day's count changed three times in a row")
 
     def _try(self, acceptance: Acceptance, new_day: bool) -> list[dict[str, Any]] | None:
         """None when written, or the reasons why not."""
@@ -68,7 +79,8 @@ class DynamoAcceptance:
 
         with translated("dynamodb"):
             try:
-                repeated(write)
+                with self._locks.held(acceptance.job.tenant_id):
+                    repeated(write)
             except ClientError as error:
                 if code_of(error) != "TransactionCanceledException":
                     raise
@@ -86,6 +98,7 @@ class DynamoAcceptance:
             self._put(job_item(job)),
             self._put(shared_key("input", job.tenant_id, job.dispatch_id) | encode_item(given)),
             {"Update": self._count(acceptance, new_day)},
+            {"Update": self._rate(acceptance)},
         ]
         if acceptance.idempotency_key is not None:
             items.append(self._idempotency_record(acceptance, acceptance.idempotency_key))
@@ -123,7 +136,8 @@ class DynamoAcceptance:
             condition = f"{active} AND (attribute_not_exists(countedDay) OR countedDay < :today)"
         else:
             update = "ADD active :one, countedToday :one"
-            condition = f"{active} AND countedDay = :today AND countedToday < :daily"
+            # Greater: the clock of another replica is ahead, around midnight. It counts into the new day.
+            condition = f"{active} AND countedDay >= :today AND countedToday < :daily"
             values[":daily"] = limits.max_per_day
         return {
             "TableName": self._table,
@@ -132,6 +146,23 @@ class DynamoAcceptance:
             "ConditionExpression": condition,
             "ExpressionAttributeValues": encode_item(values),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _rate(self, acceptance: Acceptance) -> dict[str, Any]:
+        """Add one to what this key has posted in this minute; TTL removes the count some time after."""
+        minute = minute_of(acceptance.now)
+        values = {
+            ":one": 1,
+            ":most": acceptance.limits.requests_per_minute,
+            ":ttl": (minute + RATE_KEPT_MINUTES) * MINUTE,
+        }
+        return {
+            "TableName": self._table,
+            "Key": shared_key("rate", acceptance.job.api_key_id, str(minute)),
+            "UpdateExpression": "SET #ttl = :ttl ADD posts :one",
+            "ConditionExpression": "attribute_not_exists(posts) OR posts < :most",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": encode_item(values),
         }
 
 
@@ -155,5 +186,5 @@ def _day_is_over(acceptance: Acceptance, reason: dict[str, Any]) -> bool:
     if count.get("countedDay", "") < day(acceptance.now):
         return True
     if count.get("countedToday", 0) >= limits.max_per_day:
-        raise AdmissionError("daily", limits.max_per_day)
+        raise AdmissionError("daily", limits.max_per_day, seconds_to_next_day(acceptance.now))
     return False  # another dispatch started the day in between

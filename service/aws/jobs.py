@@ -18,6 +18,7 @@ from service.aws.transactions import conflicts, reasons_of, repeated
 from service.aws.workspaces import usage
 from service.domain.job import Inputs, Job
 from service.domain.ports import Acceptance, ConflictError, Filters, JobPage, UnavailableError
+from service.turns import Locks
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -32,7 +33,9 @@ class DynamoJobs:
         self._client: Any = client
         self._table = table
         self._workspaces_table = workspaces_table
-        self._acceptance = DynamoAcceptance(client, table, workspaces_table)
+        # Two transactions on one tenant's count cancel each other; here they take turns.
+        self._locks = Locks()
+        self._acceptance = DynamoAcceptance(client, table, workspaces_table, self._locks)
         self._pages = DynamoPages(client, table)
 
     def accept(self, acceptance: Acceptance) -> str | None:
@@ -91,7 +94,8 @@ class DynamoJobs:
         try:
             with translated("dynamodb"):
                 if old.active and new.status.terminal:
-                    repeated(lambda: self._end(update, new))
+                    with self._locks.held(new.tenant_id):
+                        repeated(lambda: self._end(update, new))
                 else:
                     try:
                         self._client.update_item(**update)

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from service.aws.errors import code_of, extra
-from service.domain.ports import UnavailableError
+from service.aws.errors import code_of, extra, failing
+from service.domain.ports import Failing, UnavailableError
 
 TRIES = 12
 
@@ -21,6 +21,15 @@ class TransactionConflictError(Exception):
 def reasons_of(error: ClientError) -> list[dict[str, Any]]:
     """Per item of the transaction, why it was cancelled."""
     return list(extra(error, "CancellationReasons") or [])
+
+
+def cancelled_for(reasons: list[dict[str, Any]]) -> UnavailableError:
+    """The error of a transaction that no condition of ours has cancelled: throttled, denied or wrong."""
+    for reason in reasons:
+        code = str(reason.get("Code", "None"))
+        if code not in ("None", "ConditionalCheckFailed"):
+            return UnavailableError("dynamodb", code, str(reason.get("Message", "")), failing(code))
+    return UnavailableError("dynamodb", "TransactionCanceledException")
 
 
 @contextmanager
@@ -45,4 +54,4 @@ def repeated(action: Callable[[], None]) -> None:
             return action()
         except TransactionConflictError:
             time.sleep(random.uniform(0, min(0.4, 0.01 * 2**attempt)))  # noqa: S311 - jitter
-    raise UnavailableError("dynamodb", "TransactionConflict")
+    raise UnavailableError("dynamodb", "TransactionConflict", failing=Failing.THROTTLED)

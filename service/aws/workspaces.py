@@ -12,9 +12,8 @@ from botocore.exceptions import ClientError
 from service.application.workspaces import WorkspacePage
 from service.aws.errors import code_of, translated
 from service.aws.items import decode_item, encode, encode_item
-from service.aws.transactions import conflicts, reasons_of, repeated
+from service.aws.transactions import cancelled_for, conflicts, reasons_of, repeated
 from service.domain.ports import (
-    UnavailableError,
     WorkspaceInUseError,
     WorkspaceLimitError,
     WorkspaceNotFoundError,
@@ -83,7 +82,7 @@ class DynamoWorkspaces:
         if reasons:
             if reasons[1].get("Code") == "ConditionalCheckFailed":
                 raise WorkspaceLimitError(maximum)
-            raise UnavailableError("dynamodb", "TransactionCanceledException")
+            raise cancelled_for(reasons)
 
     def get(self, tenant_id: str, workspace_id: str) -> Workspace | None:
         with translated("dynamodb"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from outpost.agents import Agent
@@ -17,22 +18,42 @@ class ConflictError(Exception):
     """The job is no longer at the version that was decided on: read again and decide again."""
 
 
-class UnavailableError(Exception):
-    """A dependency did not answer, or throttled past the retries. `service` names it."""
+class Failing(StrEnum):
+    """Why a dependency did not do what was asked of it: each is mended by somebody else."""
 
-    def __init__(self, service: str, code: str, message: str = "") -> None:
+    UNANSWERED = "unanswered"  # no answer, or an error of its own: it passes
+    THROTTLED = "throttled"  # past the retries: it passes, or capacity is missing
+    DENIED = "denied"  # a policy forbids it: the operator's
+    MISSING = "missing"  # the table, queue or bucket is not there: the operator's
+    INVALID = "invalid"  # it cannot be asked like that: a defect of this program
+
+
+class UnavailableError(Exception):
+    """A dependency did not do what was asked. `service` names it, `code` is its own."""
+
+    def __init__(
+        self, service: str, code: str, message: str = "", failing: Failing = Failing.UNANSWERED
+    ) -> None:
         super().__init__(f"{service}: {code} {message}".strip())
         self.service = service
         self.code = code
+        self.failing = failing
+
+
+ACTIVE_RETRY_SECONDS = 30  # a place among the active ones is free as soon as one of them ends
 
 
 class AdmissionError(Exception):
-    """A limit of the tenant is reached. `limit` is `active` or `daily`."""
+    """A limit is reached: `active` or `daily` of the tenant, or `rate` of the key.
 
-    def __init__(self, limit: str, maximum: int) -> None:
+    `reset`: seconds until it is worth another try.
+    """
+
+    def __init__(self, limit: str, maximum: int, reset: float = ACTIVE_RETRY_SECONDS) -> None:
         super().__init__(f"{limit} limit of {maximum}")
         self.limit = limit
         self.maximum = maximum
+        self.reset = reset
 
 
 class KeyReusedError(Exception):

@@ -1,144 +1,180 @@
-"""Who may: the API key and its scope, the request rate, and the worker's token."""
+"""Who may: the API key and its scope, the request rate, and the worker's token.
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+A gate stands before its route's body: nothing of a stranger's body is read, let alone parsed, and what a
+known caller sends counts against its rate and is in the audit trail also when it turns out to be garbage.
+"""
 
-from fastapi import Request, Security
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+import ipaddress
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
-from outpost.api_keys import KEY_FORM, PREFIX_LENGTH
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
 from service import log
 from service.application.authentication import InvalidKeyError
 from service.domain.keys import ApiKey, Scope
+from service.domain.rates import Allowance
 from service.domain.tokens import WorkerIdentity
+from service.middleware import bounded
 from service.problems import ProblemError
-from service.routers.errors import threaded
+from service.routers.mapping import threaded, too_many_requests
+from service.routers.refusals import forbidden, log_refusal, too_many_guesses, unauthorized
 from service.services import Services
 
-HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="`otp_` and 64 hex digits")
-BEARER = HTTPBearer(auto_error=False, description="The same key as a bearer token")
-Caller = Callable[..., Awaitable[ApiKey]]
+GUESSES_PER_MINUTE = 100  # keys that are none, from one address; each may cost a read of the table
+T = TypeVar("T")
 
 
-def caller(services: Services, *scopes: Scope) -> Caller:
-    """A dependency: the key that calls, if it is valid, has one of the scopes and is within its rate."""
+class Gate:
+    """Lets a request in, or raises the problem that keeps it out; as a dependency, tells who came in."""
 
-    async def authenticated(
-        request: Request,
-        header: Annotated[str | None, Security(HEADER)] = None,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
-    ) -> ApiKey:
-        presented = header or (bearer.credentials if bearer else None)
+    async def admit(self, request: Request) -> None:
+        """Called before the body is read. Raises `ProblemError`."""
+        raise NotImplementedError
+
+
+class GuardedRoute(APIRoute):
+    """A route whose gate, if one of its dependencies is a gate, comes before everything else."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        called: list[object] = [each.call for each in self.dependant.dependencies]
+        gates = [each for each in called if isinstance(each, Gate)]
+        takes_body = self.body_field is not None
+
+        async def guarded(request: Request) -> Response:
+            for gate in gates:
+                await gate.admit(request)
+            return await handle(await bounded(request) if takes_body else request)
+
+        return guarded
+
+
+class KeyGate(Gate):
+    """The API key that calls: valid, within its rate, and with one of the scopes.
+
+    `posting`: the route posts dispatches, whose rate is counted with each of them (ADR 0021).
+    """
+
+    def __init__(self, services: Services, *scopes: Scope, posting: bool = False) -> None:
+        self._services = services
+        self._scopes = scopes
+        self._posting = posting
+
+    async def __call__(self, request: Request) -> ApiKey:
+        key: ApiKey = request.state.key
+        return key
+
+    async def admit(self, request: Request) -> None:
+        services = self._services
+        presented = presented_key(request)
         try:
             if not presented:
                 raise InvalidKeyError("wrong-header")
-            key = services.authentication.recall(presented)
-            if key is None:
-                key = await threaded(lambda: services.authentication.look_up(presented))
+            key = await self._recognised(request, presented)
         except InvalidKeyError as error:
-            raise _unauthorized(request, error) from None
+            request.state.key = error.key  # one that was revoked or has expired: its tenant's trail shows it
+            raise unauthorized(request, error) from None
         services.authentication.count(key)
         log.bind(tenantId=key.tenant_id, apiKeyId=key.api_key_id)
         request.state.key = key
         request.state.presented_key = presented
-        _within_rate(services, request, key)
-        if not any(key.allows(scope) for scope in scopes):
-            raise _forbidden(request, key, scopes[0])
-        return key
+        request.state.headers.update(self._within_rate(key).headers())
+        if not any(key.allows(scope) for scope in self._scopes):
+            raise forbidden(request, key, self._scopes[0])
 
-    return authenticated
+    async def _recognised(self, request: Request, presented: str) -> ApiKey:
+        """The key. A guess counts against its address, and costs a read only while that has some left."""
+        authentication = self._services.authentication
+        try:
+            key = authentication.recall(presented)
+            if key is None and authentication.familiar(presented):
+                key = await threaded(lambda: authentication.look_up(presented))
+        except InvalidKeyError:
+            self._guess(request)
+            raise
+        return key or await self._looked_up(request, presented)
 
+    async def _looked_up(self, request: Request, presented: str) -> ApiKey:
+        self._guess(request)
+        guessed = False
+        try:
+            return await threaded(lambda: self._services.authentication.look_up(presented))
+        except InvalidKeyError:
+            guessed = True
+            raise
+        finally:
+            if not guessed:
+                self._services.guesses.give_back(source_of(request))
 
-def _unauthorized(request: Request, error: InvalidKeyError) -> ProblemError:
-    sent_in, astray = _sent_in(request) if error.code == "wrong-header" else (None, None)
-    log.warning(
-        "invalid API key",
-        event="auth-refused",
-        code=error.code,
-        keyPrefix=error.key_prefix or astray,
-        route=request.url.path,
-        sentIn=sent_in,
-    )
-    return ProblemError(
-        401,
-        error.code,
-        "Invalid API key",
-        remedy="Send a valid key in X-API-Key, or as a bearer token.",
-        runbook=f"unauthorized/{error.code}",
-        headers={"WWW-Authenticate": 'Bearer realm="outpost"'},
-    )
+    def _guess(self, request: Request) -> None:
+        source = source_of(request)
+        allowance = self._services.guesses.take(source, GUESSES_PER_MINUTE, self._services.clock())
+        if not allowance.granted:
+            raise too_many_guesses(source, allowance)
 
-
-def _sent_in(request: Request) -> tuple[str | None, str | None]:
-    """The header in which a key came that belongs into another one, and what of the key may be shown."""
-    for name, value in request.headers.items():
-        given = value.removeprefix("Bearer ")
-        if given.startswith("otp_"):
-            return name, given[:PREFIX_LENGTH] if KEY_FORM.fullmatch(given) else None
-    return None, None
-
-
-def _forbidden(request: Request, key: ApiKey, scope: Scope) -> ProblemError:
-    log.warning(
-        "insufficient scope",
-        event="scope-missing",
-        scope=scope,
-        apiKeyId=key.api_key_id,
-        keyPrefix=key.key_prefix,
-        route=request.url.path,
-    )
-    return ProblemError(
-        403,
-        "insufficient-scope",
-        f"Insufficient scope: this needs `{scope}`.",
-        remedy=f"Add the scope `{scope}` to the key, or use another key.",
-        runbook="forbidden" if scope is Scope.CANCEL else f"forbidden/missing-{scope}-scope",
-        extra={"missingScope": scope},
-    )
+    def _within_rate(self, key: ApiKey) -> Allowance:
+        """Raises the 429; else what the X-RateLimit headers tell."""
+        services = self._services
+        limit = services.settings.limits.of(key).requests_per_minute
+        if self._posting:
+            allowance = services.posts.take(key.api_key_id, limit, services.clock())
+        else:
+            shares = services.fleet.state.replicas
+            allowance = services.requests.take(key.api_key_id, limit, services.clock(), shares=shares)
+        if not allowance.granted:
+            log_refusal(key, "rate-limited", allowance.retry_after)
+            raise too_many_requests(allowance)
+        return allowance
 
 
-def _within_rate(services: Services, request: Request, key: ApiKey) -> None:
-    """Raises the 429; else leaves the X-RateLimit headers for the response."""
-    limits = services.settings.limits.of(key)
-    allowance = services.rates.take(
-        key.api_key_id, limits.requests_per_minute, services.fleet.state.replicas, services.clock()
-    )
-    if allowance.granted:
-        request.state.headers.update(allowance.headers())
-        return
-    log_refusal(key, "rate-limited", allowance.retry_after)
-    raise ProblemError(
-        429,
-        "rate-limited",
-        f"More than {limits.requests_per_minute} requests a minute with this key.",
-        remedy=f"Try again in {allowance.retry_after} s; the client library does so by itself.",
-        runbook="client-failing/rate-limited",
-        headers=allowance.headers(),
-    )
+class WorkerGate(Gate):
+    """The worker whose token this is: one attempt of one dispatch."""
 
+    def __init__(self, services: Services) -> None:
+        self._tokens = services.tokens
 
-def log_refusal(key: ApiKey, code: str, retry_after: int) -> None:
-    """One line for each 429, by which the runbooks tell who is limited."""
-    log.warning(
-        "limit reached",
-        event="rate-limited",
-        code=code,
-        apiKeyId=key.api_key_id,
-        keyPrefix=key.key_prefix,
-        retryAfter=retry_after,
-    )
-    log.metric("RequestsRefused", code=code)
-
-
-def worker(services: Services) -> Callable[..., Awaitable[WorkerIdentity]]:
-    """A dependency: the worker whose token this is."""
-
-    async def identified(request: Request) -> WorkerIdentity:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        identity = services.tokens.read(token.strip()) if kind.lower() == "bearer" else None
-        if identity is None:
-            raise ProblemError(401, "invalid-worker-token", "Invalid worker token")
-        log.bind(tenantId=identity.tenant_id, dispatchId=identity.dispatch_id)
+    async def __call__(self, request: Request) -> WorkerIdentity:
+        identity: WorkerIdentity = request.state.worker
         return identity
 
-    return identified
+    async def admit(self, request: Request) -> None:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        identity = self._tokens.read(token.strip()) if kind.lower() == "bearer" else None
+        if identity is None:
+            raise ProblemError(
+                401,
+                "invalid-worker-token",
+                "Invalid worker token",
+                headers={"WWW-Authenticate": 'Bearer realm="outpost-worker"'},
+            )
+        log.bind(tenantId=identity.tenant_id, dispatchId=identity.dispatch_id)
+        request.state.worker = identity
+
+
+def presented_key(request: Request) -> str:
+    """What was sent as a key: `X-API-Key`, or a bearer token. Empty for nothing."""
+    found = request.headers.get("x-api-key", "")
+    if found:
+        return found
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def source_of(request: Request) -> str:
+    """The caller's address: the last that X-Forwarded-For names, which is the load balancer's own entry.
+
+    IPv6 by its first 64 bits: one customer has at least so many addresses.
+    """
+    forwarded = request.headers.getlist("x-forwarded-for")
+    address = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
+    address = address or (request.client.host if request.client else "")
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address

@@ -35,15 +35,19 @@ from service.domain.times import MOMENT, from_iso
 from service.domain.workspaces import WORKSPACE_ID
 from service.problems import ProblemError
 from service.routers import views
-from service.routers.access import caller, log_refusal
-from service.routers.errors import documented, threaded
+from service.routers.access import GuardedRoute, KeyGate
+from service.routers.mapping import threaded
+from service.routers.openapi import answering, documented
+from service.routers.refusals import log_refusal
 from service.services import Services
+from service.turns import Turns
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 TagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/+@-]{1,64}$")]
 Moment = Annotated[str, Field(pattern=MOMENT, max_length=40, json_schema_extra={"format": "date-time"})]
 TAG = r"^[A-Za-z0-9_.:/+@-]{1,64}=[ -~]{0,256}$"
 CURSOR = r"^[A-Za-z0-9_-]+$"
+POSTS_AT_ONCE = 4  # of one tenant: a burst leaves the 40 threads of a replica to the others
 # A branch means nothing without a repository; this says so to whoever reads the document.
 _BRANCH_NEEDS_REPOSITORY: dict[str, Any] = {
     "if": {"required": ["branch"], "properties": {"branch": {"type": "string"}}},
@@ -187,10 +191,17 @@ def moment(name: str, text: str | None) -> float | None:
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(prefix="/dispatch", tags=["dispatches"])
-    may_dispatch = Depends(caller(services, Scope.DISPATCH))
-    may_see = Depends(caller(services, Scope.STATUS))
-    may_cancel = Depends(caller(services, Scope.CANCEL))
+    router = APIRouter(route_class=GuardedRoute, prefix="/dispatch", tags=["dispatches"])
+    may_dispatch = Depends(KeyGate(services, Scope.DISPATCH, posting=True))
+    may_see = Depends(KeyGate(services, Scope.STATUS))
+    turns = Turns(POSTS_AT_ONCE)
+    may_cancel = Depends(KeyGate(services, Scope.CANCEL))
+
+    def _refused(key: ApiKey, problem: ProblemError) -> None:
+        log_refusal(key, problem.code, int(problem.headers["Retry-After"]))
+        if problem.code == "rate-limited":  # by the table, for all replicas: what follows need not ask it
+            limit = services.settings.limits.of(key).requests_per_minute
+            services.posts.exhausted(key.api_key_id, limit, services.clock())
 
     def show(job: Job) -> dict[str, object]:
         waiting = job.status is Status.PENDING
@@ -202,7 +213,8 @@ def make(services: Services) -> APIRouter:
         "",
         status_code=202,
         response_model=views.DispatchView,
-        responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503),
+        responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 503)
+        | answering(202, "Location", may=("Idempotency-Replayed",)),
     )
     async def post(
         body: DispatchBody,
@@ -214,14 +226,15 @@ def make(services: Services) -> APIRouter:
         if request.workspace == "persistent":
             services.workspaces.enabled(key.tenant_id)
         try:
-            job, replayed = await threaded(
-                lambda: services.dispatches.accept(
-                    request, key, idempotency_key=idempotency_key, body_hash=_body_hash(body)
+            async with turns.of(key.tenant_id):
+                job, replayed = await threaded(
+                    lambda: services.dispatches.accept(
+                        request, key, idempotency_key=idempotency_key, body_hash=_body_hash(body)
+                    )
                 )
-            )
         except ProblemError as problem:
             if problem.status == 429:
-                log_refusal(key, problem.code, int(problem.headers["Retry-After"]))
+                _refused(key, problem)
             raise
         headers = {"Location": f"/dispatch/{job.dispatch_id}"}
         if replayed:

@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse
 
 from service.domain.keys import ApiKey, Scope
 from service.problems import ProblemError
-from service.routers.access import caller
-from service.routers.errors import documented, threaded
+from service.routers.access import GuardedRoute, KeyGate
+from service.routers.mapping import threaded
+from service.routers.openapi import documented
 from service.services import Services
 
 PUBLISHED = "findings/latest.json"  # written by `./inv diagnose --publish`
@@ -43,7 +44,7 @@ class Findings(BaseModel):
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(tags=["operations"])
+    router = APIRouter(route_class=GuardedRoute, tags=["operations"])
 
     def read() -> dict[str, Any]:
         data = services.artifacts.read(PUBLISHED)
@@ -56,7 +57,7 @@ def make(services: Services) -> APIRouter:
         return head | {"findings": [{name: found[name] for name in SHOWN} for found in report["findings"]]}
 
     @router.get("/findings", response_model=Findings, responses=documented(401, 403, 404, 429, 503))
-    async def findings(key: Annotated[ApiKey, Depends(caller(services, Scope.ADMIN))]) -> JSONResponse:
+    async def findings(key: Annotated[ApiKey, Depends(KeyGate(services, Scope.ADMIN))]) -> JSONResponse:
         """What was wrong with the stack at the last look."""
         return JSONResponse(await threaded(read))
 

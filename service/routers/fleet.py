@@ -10,8 +10,8 @@ from outpost import VERSION
 from outpost.agents import AGENTS, Agent
 from service.domain.keys import ApiKey, Scope
 from service.domain.times import iso
-from service.routers.access import caller
-from service.routers.errors import documented
+from service.routers.access import GuardedRoute, KeyGate
+from service.routers.openapi import documented
 from service.services import Services
 
 
@@ -45,7 +45,7 @@ class FleetView(BaseModel):
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(tags=["operations"])
+    router = APIRouter(route_class=GuardedRoute, tags=["operations"])
     started = services.clock()
 
     @router.get("/health", response_model=Health)
@@ -58,10 +58,10 @@ def make(services: Services) -> APIRouter:
     @router.get(
         "/fleet",
         response_model=FleetView,
-        responses=documented(401, 403, 429),
+        responses=documented(401, 403, 429, 503),
         response_model_exclude_none=True,
     )
-    async def fleet(key: Annotated[ApiKey, Depends(caller(services, Scope.STATUS))]) -> JSONResponse:
+    async def fleet(key: Annotated[ApiKey, Depends(KeyGate(services, Scope.STATUS))]) -> JSONResponse:
         """Every agent, and why it is not available if it is not."""
         state = services.fleet.state
         agents: list[dict[str, Any]] = []

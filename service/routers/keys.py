@@ -11,9 +11,10 @@ from service.domain.keys import ApiKey, Scope
 from service.domain.times import iso
 from service.problems import ProblemError
 from service.routers import views
-from service.routers.access import caller
+from service.routers.access import GuardedRoute, KeyGate
 from service.routers.dispatches import WHOLE, Moment, moment, storable
-from service.routers.errors import documented, threaded
+from service.routers.mapping import threaded
+from service.routers.openapi import answering, documented
 from service.services import Services
 
 Scopes = Annotated[list[Annotated[Scope, Field(strict=False)]], Field(min_length=1, max_length=5)]
@@ -71,12 +72,16 @@ def _named(name: str) -> str:
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(prefix="/keys", tags=["keys"])
-    admin = Depends(caller(services, Scope.ADMIN))
+    router = APIRouter(route_class=GuardedRoute, prefix="/keys", tags=["keys"])
+    admin = Depends(KeyGate(services, Scope.ADMIN))
     errors = documented(400, 401, 403, 404, 413, 422, 429, 503)
+    shown_once = answering(201, "Location", "Cache-Control")
 
     @router.post(
-        "", status_code=201, response_model=NewKey, responses=documented(400, 401, 403, 413, 422, 429, 503)
+        "",
+        status_code=201,
+        response_model=NewKey,
+        responses=documented(400, 401, 403, 413, 422, 429, 503) | shown_once,
     )
     async def create(body: KeyBody, key: Annotated[ApiKey, admin]) -> JSONResponse:
         """Make a key. The answer is the only place where it is ever shown."""
@@ -119,7 +124,7 @@ def make(services: Services) -> APIRouter:
         changed = await threaded(lambda: services.keys.change(key.tenant_id, key_id, changes))
         return JSONResponse(views.key(changed))
 
-    @router.post("/{key_id}/rotate", status_code=201, response_model=NewKey, responses=errors)
+    @router.post("/{key_id}/rotate", status_code=201, response_model=NewKey, responses=errors | shown_once)
     async def rotate(
         key_id: str, key: Annotated[ApiKey, admin], body: Rotation | None = None
     ) -> JSONResponse:

@@ -12,9 +12,10 @@ from outpost.names import ARTIFACTS, MANIFEST
 from service.application.log_reading import shown
 from service.domain.job import Job
 from service.domain.keys import ApiKey, Scope
-from service.routers.access import caller
+from service.routers.access import GuardedRoute, KeyGate
 from service.routers.dispatches import CURSOR, known_id
-from service.routers.errors import documented, threaded
+from service.routers.mapping import threaded
+from service.routers.openapi import documented, headers
 from service.routers.streams import Follow, Streams
 from service.routers.workers import Artifact
 from service.services import Services
@@ -62,8 +63,8 @@ def _file(entry: object) -> dict[str, Any] | None:
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(prefix="/dispatch/{dispatch_id}", tags=["dispatches"])
-    may_see = Depends(caller(services, Scope.STATUS))
+    router = APIRouter(route_class=GuardedRoute, prefix="/dispatch/{dispatch_id}", tags=["dispatches"])
+    may_see = Depends(KeyGate(services, Scope.STATUS))
     streams = Streams(services)
 
     def recorded(job: Job) -> list[dict[str, Any]]:
@@ -81,7 +82,13 @@ def make(services: Services) -> APIRouter:
         "/logs",
         response_model=LogView,
         responses=documented(401, 403, 404, 422, 429, 503)
-        | {200: {"description": "Lines, or a stream of them", "content": {"text/event-stream": {}}}},
+        | {
+            200: {
+                "description": "Lines, or a stream of them",
+                "headers": headers("Cache-Control", "X-Accel-Buffering", required=False),
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            }
+        },
     )
     async def logs(
         request: Request,

@@ -14,8 +14,10 @@ from outpost.agents import Agent
 from service.domain.pool import Slot, agent_of
 from service.domain.tokens import WorkerIdentity
 from service.problems import ProblemError
-from service.routers.access import worker
-from service.routers.errors import threaded
+from service.routers.access import GuardedRoute, WorkerGate
+from service.routers.mapping import threaded
+from service.routers.openapi import WORKERS, answering, documented
+from service.routers.workers import Assignment
 from service.services import Services
 
 LOOK_SECONDS = 1.0  # between two looks for a lease that another replica has written
@@ -27,12 +29,25 @@ class Question(BaseModel):
     slot: Annotated[str, Field(min_length=1, max_length=64)]
 
 
+class Lease(BaseModel):
+    """A dispatch, and the token that is good for its attempt."""
+
+    token: str
+    assignment: Assignment
+
+
 def make(services: Services) -> APIRouter:
-    router = APIRouter(tags=["workers"], include_in_schema=False)
-    identity = Depends(worker(services))
+    router = APIRouter(route_class=GuardedRoute, tags=[WORKERS])
+    identity = Depends(WorkerGate(services))
     pool = services.pool
 
-    @router.post(worker_protocol.LEASE_ROUTE)
+    @router.post(
+        worker_protocol.LEASE_ROUTE,
+        response_model=Lease,
+        responses=documented(400, 401, 403, 409, 410, 413, 422, 503)
+        | answering(200, "Cache-Control")
+        | {204: {"description": "None yet: ask again"}},
+    )
     async def lease(body: Question, caller: Annotated[WorkerIdentity, identity]) -> Response:
         """200 with a dispatch, 204 for none yet, 410 for an idle worker that is not wanted any more."""
         agent = agent_of(caller.tenant_id)

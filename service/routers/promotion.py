@@ -12,9 +12,10 @@ from service.application.promoting import PromotionRequest
 from service.domain.keys import ApiKey, Scope
 from service.domain.requests import BRANCH, branch_is_valid
 from service.problems import ProblemError
-from service.routers.access import caller
+from service.routers.access import GuardedRoute, KeyGate
 from service.routers.dispatches import known_id, storable
-from service.routers.errors import documented, threaded
+from service.routers.mapping import threaded
+from service.routers.openapi import documented
 from service.services import Services
 
 BRANCH_LENGTH = 200
@@ -53,7 +54,7 @@ class Promotion(BaseModel):
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(tags=["promotion"])
+    router = APIRouter(route_class=GuardedRoute, tags=["promotion"])
     at_once = asyncio.Semaphore(AT_ONCE)
 
     @router.post(
@@ -62,7 +63,7 @@ def make(services: Services) -> APIRouter:
         responses=documented(400, 401, 403, 404, 409, 413, 422, 429, 502, 503),
     )
     async def promote(
-        body: PromoteBody, key: Annotated[ApiKey, Depends(caller(services, Scope.PROMOTE))]
+        body: PromoteBody, key: Annotated[ApiKey, Depends(KeyGate(services, Scope.PROMOTE))]
     ) -> JSONResponse:
         """Push the changes to a new branch. Asked again, it answers the same; nothing is ever forced."""
         for name in (body.branch, body.base):

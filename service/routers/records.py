@@ -9,9 +9,10 @@ from starlette.responses import JSONResponse
 
 from service.application.log_reading import BadCursorError
 from service.domain.keys import ApiKey, Scope
-from service.routers.access import caller
+from service.routers.access import GuardedRoute, KeyGate
 from service.routers.dispatches import CURSOR, known_id
-from service.routers.errors import documented, threaded
+from service.routers.mapping import threaded
+from service.routers.openapi import answering, documented
 from service.services import Services
 
 
@@ -66,8 +67,8 @@ def _place(cursor: str | None) -> str | None:
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(tags=["records"])
-    admin = Depends(caller(services, Scope.ADMIN))
+    router = APIRouter(route_class=GuardedRoute, tags=["records"])
+    admin = Depends(KeyGate(services, Scope.ADMIN))
 
     @router.get("/audit", response_model=Trail, responses=documented(401, 403, 404, 422, 429, 503))
     async def audit(
@@ -91,13 +92,17 @@ def make(services: Services) -> APIRouter:
         responses=documented(401, 403, 404, 429, 503),
     )
     async def deliveries(
-        dispatch_id: str, key: Annotated[ApiKey, Depends(caller(services, Scope.STATUS))]
+        dispatch_id: str, key: Annotated[ApiKey, Depends(KeyGate(services, Scope.STATUS))]
     ) -> JSONResponse:
         """Every try of the dispatch's webhook."""
         job = await threaded(lambda: services.dispatches.fresh(key.tenant_id, known_id(dispatch_id)))
         return JSONResponse({"deliveries": [dict(each) for each in job.deliveries]})
 
-    @router.get("/webhooks/secret", response_model=SigningSecret, responses=documented(401, 403, 429))
+    @router.get(
+        "/webhooks/secret",
+        response_model=SigningSecret,
+        responses=documented(401, 403, 429, 503) | answering(200, "Cache-Control"),
+    )
     async def secret(key: Annotated[ApiKey, admin]) -> JSONResponse:
         """The secret by which the receiver checks signatures."""
         services.audit.record(key.tenant_id, "secret webhook-signing", apiKeyId=key.api_key_id)

@@ -14,9 +14,9 @@ from service import log
 from service.application.authentication import InvalidKeyError
 from service.application.log_reading import LinePage, event_id, place_of_event, shown
 from service.domain.job import Job
-from service.domain.rates import TokenBucket
+from service.domain.rates import Allowance, TokenBucket
 from service.problems import ProblemError
-from service.routers.errors import problem_of, threaded
+from service.routers.mapping import problem_of, threaded
 from service.services import Services
 
 POLL_SECONDS = (0.5, 5.0)  # between reads: while lines come, and when it is quiet
@@ -25,6 +25,7 @@ KEEPALIVE_SECONDS = 15  # well below the load balancer's idle timeout
 READS_PER_SECOND = 5
 PAGE = 1000
 PER_TENANT = 20  # streams of one tenant on one replica: together they read about four times a second
+STREAM_RETRY_SECONDS = 5
 SETTLE_READS = 3  # after the end: CloudWatch shows the last lines a moment later
 
 
@@ -55,7 +56,7 @@ class Streams:
                 "too-many-streams",
                 f"The tenant follows {PER_TENANT} logs already.",
                 remedy="End a stream, or read the log by cursor.",
-                headers={"Retry-After": "5"},
+                headers=Allowance.none(PER_TENANT, STREAM_RETRY_SECONDS).headers(),
             )
         return StreamingResponse(
             self._counted(follow, cursor, skip),

@@ -1,4 +1,7 @@
-"""The workers' routes. The token says which attempt of which dispatch is calling; the body never does."""
+"""The workers' routes. The token says which attempt of which dispatch is calling; the body never does.
+
+They are in the OpenAPI document, so that a fuzzer reads them too: an agent runs beside the token.
+"""
 
 from base64 import b64encode
 from typing import Annotated, Any
@@ -8,12 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from outpost import worker_protocol
+from outpost.agents import Agent
+from outpost.dispatch import Status
 from outpost.names import ARTIFACTS, MANIFEST
 from service.application.assignments import UploadRequest
 from service.domain.tokens import WorkerIdentity
 from service.problems import ProblemError
-from service.routers.access import worker
-from service.routers.errors import threaded
+from service.routers.access import GuardedRoute, WorkerGate
+from service.routers.mapping import threaded
+from service.routers.openapi import WORKERS, answering, documented
 from service.services import Services
 
 MAX_UPLOAD = 5 * 1024**3  # S3: one PUT
@@ -75,21 +81,70 @@ class Result(BaseModel):
     artifacts: Annotated[list[Artifact], Field(max_length=20)] = Field(default_factory=list)
 
 
+class Assignment(BaseModel):
+    """What an attempt is to do. `deadlineAt` in epoch seconds; `rehearsal` is the local region's."""
+
+    dispatchId: str  # noqa: N815
+    attempt: int
+    agent: Agent
+    model: str | None
+    task: str
+    context: str | None
+    repository: str | None
+    branch: str | None
+    timeoutSeconds: int  # noqa: N815
+    deadlineAt: int  # noqa: N815
+    workspace: str
+    workspaceId: str | None  # noqa: N815
+    gitToken: str | None  # noqa: N815
+    rehearsal: str | None
+
+
+class Upload(BaseModel):
+    """Where to PUT a file, and the headers that the PUT must carry."""
+
+    name: str
+    url: str
+    headers: dict[str, str]
+
+
+class UploadList(BaseModel):
+    """One for each file that was asked for."""
+
+    uploads: list[Upload]
+
+
+class Ended(BaseModel):
+    """What the dispatch is now."""
+
+    status: Status
+
+
+class Beat(BaseModel):
+    """Whether the worker is to stop."""
+
+    cancel: bool
+
+
 def _hex_to_base64(digest: str) -> str:
     return b64encode(bytes.fromhex(digest)).decode()
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(tags=["workers"], include_in_schema=False)
-    identity = Depends(worker(services))
+    router = APIRouter(route_class=GuardedRoute, tags=[WORKERS])
+    identity = Depends(WorkerGate(services))
 
-    @router.post(worker_protocol.CLAIM_ROUTE)
+    plain = documented(401, 409, 503)
+    with_body = documented(400, 401, 409, 413, 422, 503)
+    secret = answering(200, "Cache-Control")
+
+    @router.post(worker_protocol.CLAIM_ROUTE, response_model=Assignment, responses=plain | secret)
     async def claim(caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
         """What this attempt is to do; from now on the dispatch is RUNNING."""
         assignment = await threaded(lambda: services.assignments.claim(caller))
         return JSONResponse(assignment, headers={"Cache-Control": "no-store"})
 
-    @router.post(worker_protocol.UPLOADS_ROUTE)
+    @router.post(worker_protocol.UPLOADS_ROUTE, response_model=UploadList, responses=with_body | secret)
     async def uploads(body: Uploads, caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
         """A presigned PUT for each file, below this dispatch's own prefix."""
         unknown = [file.name for file in body.files if file.name not in (*ARTIFACTS, MANIFEST)]
@@ -107,7 +162,7 @@ def make(services: Services) -> APIRouter:
         made: list[dict[str, Any]] = await threaded(lambda: services.assignments.uploads(caller, files))
         return JSONResponse({"uploads": made}, headers={"Cache-Control": "no-store"})
 
-    @router.post(worker_protocol.RESULT_ROUTE)
+    @router.post(worker_protocol.RESULT_ROUTE, response_model=Ended, responses=with_body)
     async def result(body: Result, caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
         """The end of the attempt, and so of the dispatch."""
         job = await threaded(
@@ -122,7 +177,7 @@ def make(services: Services) -> APIRouter:
         )
         return JSONResponse({"status": job.status})
 
-    @router.post("/worker/heartbeat")
+    @router.post("/worker/heartbeat", response_model=Beat, responses=plain)
     async def heartbeat(caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
         """Whether to go on."""
         return JSONResponse({"cancel": await threaded(lambda: services.assignments.heartbeat(caller))})

@@ -14,9 +14,10 @@ from service.domain.ports import WorkspaceNotFoundError
 from service.domain.times import iso
 from service.domain.workspaces import NAME_LENGTH, WORKSPACE_ID, Workspace
 from service.problems import ProblemError
-from service.routers.access import caller
+from service.routers.access import GuardedRoute, KeyGate
 from service.routers.dispatches import CURSOR, storable
-from service.routers.errors import documented, threaded
+from service.routers.mapping import threaded
+from service.routers.openapi import answering, documented
 from service.services import Services
 
 
@@ -78,15 +79,15 @@ def _place_of(cursor: str | None) -> str | None:
 
 
 def make(services: Services) -> APIRouter:
-    router = APIRouter(prefix="/workspaces", tags=["workspaces"])
-    may_dispatch = Depends(caller(services, Scope.DISPATCH))
-    may_see = Depends(caller(services, Scope.STATUS))
+    router = APIRouter(route_class=GuardedRoute, prefix="/workspaces", tags=["workspaces"])
+    may_dispatch = Depends(KeyGate(services, Scope.DISPATCH))
+    may_see = Depends(KeyGate(services, Scope.STATUS))
 
     @router.post(
         "",
         status_code=201,
         response_model=WorkspaceView,
-        responses=documented(400, 401, 403, 409, 413, 422, 429, 503),
+        responses=documented(400, 401, 403, 409, 413, 422, 429, 503) | answering(201, "Location"),
     )
     async def create(body: WorkspaceBody, key: Annotated[ApiKey, may_dispatch]) -> JSONResponse:
         """Make a workspace, for dispatches with `workspace: "persistent"` that name its `workspaceId`."""

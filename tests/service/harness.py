@@ -2,6 +2,7 @@
 
 import configparser
 import hashlib
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,7 @@ from service.aws.clients import Clients
 from service.domain.keys import Limits, new_key
 from service.services import Services
 from service.settings import Settings
+from tests.service.documented import DocumentedClient
 
 REGION = "us-east-1"
 
@@ -32,6 +34,8 @@ class OneAtATime:
         self._app = app
         self._lock = threading.RLock()
         self.calls: list[str] = []
+        self.conflicting = False  # cancel a transaction that comes while another one runs, as DynamoDB does
+        self.conflicts = 0
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -39,8 +43,27 @@ class OneAtATime:
         self.calls.append(call)
         if call == "ReceiveMessage":  # waits for messages: it must not keep them from being sent
             return list(self._app(environ, start_response))
+        if call == "TransactWriteItems" and self.conflicting and not self._lock.acquire(blocking=False):
+            self.conflicts += 1
+            return _conflict(environ, start_response)
         with self._lock:
-            return list(self._app(environ, start_response))
+            try:
+                return list(self._app(environ, start_response))
+            finally:
+                if call == "TransactWriteItems" and self.conflicting:
+                    self._lock.release()
+
+
+def _conflict(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """DynamoDB's answer to a transaction when another one holds one of its items."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    body = {
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "message": "Transaction cancelled",
+        "CancellationReasons": [{"Code": "TransactionConflict"}],
+    }
+    start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")])
+    return [json.dumps(body).encode()]
 
 
 @contextmanager
@@ -94,7 +117,7 @@ class World:
         )
 
     def http(self) -> TestClient:
-        return TestClient(application(self.services), raise_server_exceptions=False)
+        return DocumentedClient(application(self.services), raise_server_exceptions=False)
 
     def key(self, tenant: str = "acme", *scopes: str, **attributes: Any) -> str:
         """A key of a tenant, stored as an operator would store it."""

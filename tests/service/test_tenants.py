@@ -53,7 +53,7 @@ def test_another_tenants_ids_are_as_good_as_none(world: World, http: TestClient)
     ids = {"{key_id}": key_id, "{workspace_id}": workspace_id}
     walked = 0
     for method, path in routes(http):
-        if path in OWN:
+        if path in OWN or path.startswith("/worker/"):  # a worker's token names its own dispatch
             continue
         walked += 1
         identity = next((each for name, each in ids.items() if name in path), dispatch_id)
@@ -82,7 +82,9 @@ def test_every_route_but_health_wants_a_key(world: World, http: TestClient) -> N
 
 
 def test_a_worker_of_one_dispatch_is_nobody_to_another(world: World, http: TestClient) -> None:
-    for path in ("/worker/claim", "/worker/uploads", "/worker/result", "/worker/heartbeat"):
+    paths = [path for _, path in routes(http) if path.startswith("/worker/")]
+    assert len(paths) == 5
+    for path in paths:
         for token in ("", "x", "x.y", world.key()):
             body = {"files": [], "exitCode": 0}
             answer = http.post(path, json=body, headers={"Authorization": f"Bearer {token}"})

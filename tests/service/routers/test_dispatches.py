@@ -1,7 +1,6 @@
 """The routes of dispatches, over HTTP, on the embedded AWS."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.testclient import TestClient
@@ -38,42 +37,6 @@ def test_a_dispatch_is_one_read(world: World, http: TestClient) -> None:
     shown = http.get(f"/dispatch/{dispatch_id}", headers=headers).json()
     assert shown["task"] == BODY["task"]
     assert shown["branch"] == "main"
-
-
-def test_an_idempotency_key_makes_one_dispatch_of_a_hundred_parallel_posts(
-    world: World, http: TestClient
-) -> None:
-    key = world.key()
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: post(http, key, **{"Idempotency-Key": "once"}), range(100)))
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.json()["dispatchId"] for answer in answers}) == 1
-    assert len(http.get("/dispatch", headers={"X-API-Key": key}).json()["dispatches"]) == 1
-    other = post(http, key, {**BODY, "task": "something else"}, **{"Idempotency-Key": "once"})
-    assert other.status_code == 409
-    assert other.json()["code"] == "idempotency-key-reused"
-
-
-def test_the_tenants_limit_is_exact_under_parallel_posts(world: World, http: TestClient) -> None:
-    key = world.key(maxActive=7)
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: post(http, key), range(100)))
-    codes = sorted(answer.status_code for answer in answers)
-    assert codes == [202] * 7 + [429] * 93
-    refused = next(answer for answer in answers if answer.status_code == 429)
-    assert refused.json()["code"] == "tenant-active-limit"
-    assert int(refused.headers["Retry-After"]) > 0
-    # A cancelled one makes room for exactly one more.
-    accepted = next(answer for answer in answers if answer.status_code == 202).json()["dispatchId"]
-    assert http.delete(f"/dispatch/{accepted}", headers={"X-API-Key": key}).json()["status"] == "CANCELLED"
-    assert [post(http, key).status_code for _ in range(2)] == [202, 429]
-
-
-def test_the_daily_limit_is_exact(world: World, http: TestClient) -> None:
-    key = world.key(maxPerDay=3)
-    answers = [post(http, key) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-    assert answers[-1].json()["code"] == "tenant-daily-limit"
 
 
 def test_cancelling_twice_is_one_cancel_and_an_ended_one_refuses(world: World, http: TestClient) -> None:

@@ -221,7 +221,7 @@ def test_promotions_that_hang_leave_threads_to_the_other_routes(hosted: Hosted) 
     def hang(*_: object) -> dict[str, object]:
         running.release()
         free.wait(30)
-        return {}
+        return {"branch": "outpost/one", "base": "main", "commit": "c", "at": "now"}
 
     with patch.object(hosted.world.services.promoting, "promote", hang), ThreadPoolExecutor(12) as pool:
         answers = [pool.submit(hosted.promote) for _ in range(12)]
