@@ -220,7 +220,7 @@ control_plane = ControlPlane(
         key_arn=data_key,
         policies={
             "s3-access": may.artifacts(artifacts.arn),
-            "dynamodb-access": may.tables(tables.arns),
+            "dynamodb-access": may.tables(tables.arns, tables.audit.arn),
             "queue-access": may.queues(queues.launch.arn, queues.events.arn),
             "task-access": may.tasks(
                 account,

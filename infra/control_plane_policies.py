@@ -31,10 +31,14 @@ def artifacts(bucket_arn: Input[str]) -> list[Statement]:
     ]
 
 
-def tables(arns: Sequence[Input[str]]) -> list[Statement]:
+def tables(arns: Sequence[Input[str]], audit_arn: Input[str]) -> list[Statement]:
     """Read and write items of the stack's tables; no scans, and nothing about the tables themselves."""
     indexes = [Output.concat(arn, "/index/*") for arn in arns]
-    return [Statement(sid="Items", actions=TABLE_ACTIONS, resources=[*arns, *indexes])]
+    return [
+        Statement(sid="Items", actions=TABLE_ACTIONS, resources=[*arns, *indexes]),
+        # The audit trail is written in batches (ADR 0027); nothing else is.
+        Statement(sid="Trail", actions=["dynamodb:BatchWriteItem"], resources=[audit_arn]),
+    ]
 
 
 def queues(launch_arn: Input[str], events_arn: Input[str]) -> list[Statement]:

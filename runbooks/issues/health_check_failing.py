@@ -40,6 +40,7 @@ RUNBOOK = Runbook(
 STARTUP = 30  # seconds; a task that lives longer has started (the service's health check grace period)
 MEMORY_LIMIT, MEMORY_WARNING = 98, 90  # percent of the task's memory
 TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query")
+TRAIL_ACTION = "dynamodb:BatchWriteItem"  # of the audit table alone
 TABLE_POLICY = "dynamodb-access"
 
 
@@ -210,7 +211,8 @@ def _lacking(region: Region, role: str) -> list[tuple[str, str, Decided]]:
     names = region.names
     for table in (names.jobs_table, names.api_keys_table, names.audit_table, names.workspaces_table):
         arn = f"arn:aws:dynamodb:{where}:{account}:table/{table}"
-        for action in TABLE_ACTIONS:
+        trail = (TRAIL_ACTION,) if table == names.audit_table else ()
+        for action in (*TABLE_ACTIONS, *trail):
             decision = region.access.may(role, action, arn)
             if not decision.allowed:
                 lacking.append((action, arn, decision.verdict))
@@ -244,7 +246,13 @@ def _grant_tables(region: Region) -> Plan | None:
                 "Effect": "Allow",
                 "Action": sorted(actions),
                 "Resource": arns + [arn + "/index/*" for arn in arns],
-            }
+            },
+            {
+                "Sid": "Trail",
+                "Effect": "Allow",
+                "Action": [TRAIL_ACTION],
+                "Resource": [arn for arn in arns if arn.endswith(f"/{names.audit_table}")],
+            },
         ],
     }
     return put_inline_policy(region, definition.task_role, TABLE_POLICY, document)

@@ -169,6 +169,7 @@ def test_the_control_plane_can_do_this_and_nothing_else(
             for table in table_arns
             for arn in (table, f"{table}/index/any")
         ),
+        ("dynamodb:BatchWriteItem", f"arn:aws:dynamodb:{ACCOUNT}:table/{NAMES.audit_table}"),
         *((f"s3:{name}Object", f"{bucket}/01ABC/output.log") for name in ("Get", "Put")),
         ("s3:ListBucket", bucket),
         ("sqs:SendMessage", launch),

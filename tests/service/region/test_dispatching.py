@@ -138,3 +138,18 @@ def test_events_that_are_dropped_are_made_up_for(
         assert ended(region, api, post(api, repository))["status"] == "COMPLETED"
     finally:
         region.fault("clear")
+
+
+def test_the_audit_trail_is_written_with_the_roles_own_permissions(
+    region: LocalRegion, api: httpx.Client, repository: str
+) -> None:
+    dispatch_id = post(api, repository)
+    patient(api, f"/dispatch/{dispatch_id}")
+
+    def entries() -> set[tuple[str, str]]:
+        return {
+            (each["action"], each["path"]) for each in patient(api, "/audit")["entries"] if "path" in each
+        }
+
+    wanted = {("POST /dispatch", "/dispatch"), ("GET /dispatch/{dispatch_id}", f"/dispatch/{dispatch_id}")}
+    region.wait_for(lambda: wanted <= entries() or None, 15, "the calls in the audit trail")
