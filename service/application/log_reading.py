@@ -48,7 +48,7 @@ class LogReading:
         """The next lines, oldest first. Raises `BadCursorError` and `UnavailableError`."""
         source, place = _decode(cursor)
         if source == "archive":
-            return self._archived(job, int(place))
+            return self._archived(job, int(place), limit)
         if job.task_arn is None:
             return LinePage(lines=(), cursor=None, complete=job.status.terminal)
         try:
@@ -58,7 +58,7 @@ class LogReading:
                 raise BadCursorError(place) from error
             raise
         if page.token is None and job.status.terminal and not place:
-            return self._archived(job, 0)
+            return self._archived(job, 0, limit)
         lines = [line_of(each.at, each.message) for each in page.lines]
         # CloudWatch gives the same token again at the end of what there is.
         complete = job.status.terminal and (page.token is None or page.token == place)
@@ -68,16 +68,23 @@ class LogReading:
             complete=complete,
         )
 
-    def _archived(self, job: Job, start: int) -> LinePage:
+    def _archived(self, job: Job, start: int, limit: int) -> LinePage:
         data = self._artifacts.read(f"{job.dispatch_id}/output.log", start=start, limit=ARCHIVE_BYTES)
         if not data:
             return LinePage(lines=(), cursor=_encode("archive", str(start)), complete=True)
         last = len(data) < ARCHIVE_BYTES
         # A line may be cut at the end of what was read; it is read whole the next time.
         end = len(data) if last else data.rfind(b"\n") + 1 or len(data)
-        texts = data[:end].decode("utf-8", "replace").splitlines()
-        lines = [line_of(job.started_at or job.created_at, text) for text in texts]
-        return LinePage(lines=lines, cursor=_encode("archive", str(start + end)), complete=last)
+        # By line feeds alone: a message may hold what else Unicode takes for the end of a line.
+        found = data[:end].split(b"\n", limit)
+        # What follows the last line feed: more lines, nothing, or a line that was never ended.
+        rest = found.pop() if len(found) > limit or not found[-1] else b""
+        texts = [each.decode("utf-8", "replace") for each in found]
+        return LinePage(
+            lines=[line_of(job.started_at or job.created_at, text) for text in texts],
+            cursor=_encode("archive", str(start + end - len(rest))),
+            complete=last and not rest,
+        )
 
 
 def line_of(at: float, text: str) -> Line:

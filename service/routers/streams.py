@@ -8,14 +8,15 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from outpost.dispatch import Status
 from service import log
 from service.application.authentication import InvalidKeyError
 from service.application.log_reading import LinePage, event_id, place_of_event, shown
 from service.domain.job import Job
-from service.domain.rates import Allowance, TokenBucket
-from service.problems import ProblemError
+from service.domain.rates import TokenBucket
+from service.problems import ProblemError, render
 from service.routers.mapping import problem_of, threaded
 from service.services import Services
 
@@ -48,33 +49,14 @@ class Streams:
         self._reads = TokenBucket(READS_PER_SECOND, READS_PER_SECOND * 2, services.clock())
 
     def response(self, follow: Follow) -> StreamingResponse:
-        """Raises `BadCursorError` for an id that was not given out here, and `ProblemError` for too many."""
+        """Raises `BadCursorError` for an id that was not given out here."""
         cursor, skip = place_of_event(follow.last_event_id)
-        if self._open[follow.tenant_id] >= PER_TENANT:
-            raise ProblemError(
-                429,
-                "too-many-streams",
-                f"The tenant follows {PER_TENANT} logs already.",
-                remedy="End a stream, or read the log by cursor.",
-                headers=Allowance.none(PER_TENANT, STREAM_RETRY_SECONDS).headers(),
-            )
-        return StreamingResponse(
-            self._counted(follow, cursor, skip),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
+        return _Counted(self._open, follow.tenant_id, self._closed_in_the_end(follow, cursor, skip))
 
-    async def _counted(self, follow: Follow, cursor: str | None, skip: int) -> AsyncIterator[str]:
-        """The events; the stream counts as the tenant's for as long as they are read."""
-        self._open[follow.tenant_id] += 1
-        try:
-            async with aclosing(self._events(follow, cursor, skip)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self._open[follow.tenant_id] -= 1
-            if not self._open[follow.tenant_id]:
-                del self._open[follow.tenant_id]
+    async def _closed_in_the_end(self, follow: Follow, cursor: str | None, skip: int) -> AsyncIterator[str]:
+        async with aclosing(self._events(follow, cursor, skip)) as events:
+            async for event in events:
+                yield event
 
     async def _events(self, follow: Follow, cursor: str | None, skip: int) -> AsyncGenerator[str]:
         yield "retry: 1000\n\n"
@@ -129,6 +111,38 @@ class Streams:
         except Exception as error:
             log.exception("log stream failed", event="uncaught-error")
             raise problem_of(error) or ProblemError(500, "internal-error", "The stream failed.") from error
+
+
+class _Counted(StreamingResponse):
+    """A stream that counts as its tenant's while it is open; one too many is refused with 429.
+
+    Both on the event loop with nothing awaited in between, so that many requests at once are not let by.
+    """
+
+    def __init__(self, streams: Counter[str], tenant_id: str, events: AsyncIterator[str]) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._streams = streams
+        self._tenant_id = tenant_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._streams[self._tenant_id] >= PER_TENANT:
+            problem = ProblemError(
+                429,
+                "too-many-streams",
+                f"The tenant follows {PER_TENANT} logs already.",
+                remedy="End a stream, or read the log by cursor.",
+                headers={"Retry-After": "5"},
+            )
+            await render(problem, scope["state"]["request_id"], scope["path"])(scope, receive, send)
+            return
+        self._streams[self._tenant_id] += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams[self._tenant_id] -= 1
+            if not self._streams[self._tenant_id]:
+                del self._streams[self._tenant_id]
 
 
 def _event(kind: str, data: dict[str, str] | dict[str, Status], identity: str | None = None) -> str:
