@@ -6,6 +6,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from service.protocol import BoundedProtocol
 from service.settings import Settings
 
 # After SIGTERM requests are still taken for a moment: the load balancer may send some until it has seen
@@ -25,7 +26,8 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 loop="uvloop",
-                http="httptools",
+                http=BoundedProtocol,
+                ws="none",
                 access_log=False,
                 log_config=None,
                 server_header=False,
