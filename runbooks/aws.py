@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from runbooks.looking import Absent, Answer, CouldNotLook
+from runbooks.looking import BUSY, Absent, Answer, CouldNotLook
 from runbooks.machine import configuration, expanded, http_get, processes, version
 from runbooks.permissions import permission_for
 from runbooks.target import Target
@@ -229,7 +229,9 @@ class translated:  # noqa: N801 - reads as a clause: with translated(operation)
         if code in _DENIED:
             return CouldNotLook(self.operation, "denied", message, permission_for(self.operation))
         if code in _THROTTLED:
-            return CouldNotLook(self.operation, "throttled", f"{code} after {ATTEMPTS} attempts")
+            return CouldNotLook(self.operation, "throttled", f"{code} after {ATTEMPTS} attempts: {message}")
+        if code == "ResourceInUseException":
+            return CouldNotLook(self.operation, BUSY, message)
         if code in _CREDENTIALS:
             return CouldNotLook(self.operation, "refused", f"the credentials are not valid ({code})")
         return CouldNotLook(self.operation, "failed", f"{code}: {message}")

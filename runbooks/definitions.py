@@ -10,7 +10,7 @@ from outpost.names import SERVICE
 from runbooks.looking import Absent
 from runbooks.observations import Region
 from runbooks.observations.shapes import Definition
-from runbooks.remedies import Action, Call, Plan
+from runbooks.remedies import REGISTERED, Action, Call, Plan
 
 # What DescribeTaskDefinition adds, and RegisterTaskDefinition does not take.
 _DESCRIBED_ONLY = {
@@ -104,8 +104,13 @@ def with_memory(definition: Definition, memory: int) -> dict[str, Any]:
 
 
 def register(definition: Definition, corrected: Mapping[str, Any]) -> Action:
-    """Register a corrected copy of a task definition."""
-    return Action(Call("ecs:RegisterTaskDefinition", corrected), before=registration(definition))
+    """Register a corrected copy of a task definition; undone by taking that copy away again."""
+    return Action(
+        Call("ecs:RegisterTaskDefinition", corrected),
+        undo=Call("ecs:DeregisterTaskDefinition", {"taskDefinition": REGISTERED}),
+        before=registration(definition),
+        base=definition.arn,
+    )
 
 
 def deploy(region: Region, corrected: Mapping[str, Any]) -> Plan:
@@ -118,7 +123,7 @@ def deploy(region: Region, corrected: Mapping[str, Any]) -> Plan:
             Action(
                 Call(
                     "ecs:UpdateService",
-                    {"cluster": cluster, "service": SERVICE, "taskDefinition": corrected["family"]},
+                    {"cluster": cluster, "service": SERVICE, "taskDefinition": REGISTERED},
                 ),
                 undo=Call(
                     "ecs:UpdateService",

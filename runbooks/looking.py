@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from runbooks.permissions import OPERATIONS
 
 Answer = dict[str, Any]
+BUSY = "busy"  # the reason of a call that was refused because its resource is being changed
 
 
 class Absent(Exception):  # noqa: N818 - an observation, not an error

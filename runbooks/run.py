@@ -64,6 +64,22 @@ class Report:
         """Keys of all causes that hold, folded ones included."""
         return {item.cause.key for item in self.judged if item.judgement.lit}
 
+    def beside(self, finding: Finding) -> tuple[Judged, ...]:
+        """What else is wrong in the task definitions that a finding's plan copies, and copies with them."""
+        bases = finding.plan.bases if finding.plan else frozenset()
+        names = {base.rpartition("/")[2] for base in bases}
+        mended = {finding.cause.key, *(cause.key for cause in finding.effects)}
+        return tuple(
+            item
+            for item in self.judged
+            if item.judgement.lit
+            and item.cause.key not in mended
+            and (
+                any(e.resource in names and "TaskDefinition" in e.source for e in item.judgement.evidence)
+                or (item.plan and item.plan.bases & bases)
+            )
+        )
+
 
 def diagnose(
     target: Target,

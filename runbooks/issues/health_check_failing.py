@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from outpost.control_plane import REQUIRED_ENVIRONMENT, REQUIRED_SECRETS
 from outpost.names import CONTROL_PLANE_PORT
-from outpost.policy import Verdict as Decided
+from runbooks import table_access
 from runbooks.alarms import MetricAlarm
 from runbooks.definitions import deploy, next_memory, with_earlier_settings, with_environment, with_memory
-from runbooks.grants import put_inline_policy
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
 from runbooks.observations import Region
@@ -39,9 +38,6 @@ RUNBOOK = Runbook(
 
 STARTUP = 30  # seconds; a task that lives longer has started (the service's health check grace period)
 MEMORY_LIMIT, MEMORY_WARNING = 98, 90  # percent of the task's memory
-TABLE_ACTIONS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query")
-TRAIL_ACTION = "dynamodb:BatchWriteItem"  # of the audit table alone
-TABLE_POLICY = "dynamodb-access"
 
 
 def _missing(definition: Definition) -> list[str]:
@@ -192,77 +188,11 @@ def port_mismatch(region: Region) -> Judgement:
     return fail(f"the control plane listens on {listens}, the load balancer calls {mapped}", *evidence)
 
 
-def _tables(definition: Definition, region: Region) -> dict[str, str]:
-    """The variable of each table, and the table that it should name."""
-    names = region.names
-    wanted = {
-        "JOBS_TABLE": names.jobs_table,
-        "API_KEYS_TABLE": names.api_keys_table,
-        "AUDIT_TABLE": names.audit_table,
-        "WORKSPACES_TABLE": names.workspaces_table,
-    }
-    return {variable: table for variable, table in wanted.items() if definition.environment.get(variable)}
-
-
-def _lacking(region: Region, role: str) -> list[tuple[str, str, Decided]]:
-    """Action, table ARN and decision of whatever the role may not do with the tables."""
-    lacking = []
-    account, where = region.access.account(), region.target.region
-    names = region.names
-    for table in (names.jobs_table, names.api_keys_table, names.audit_table, names.workspaces_table):
-        arn = f"arn:aws:dynamodb:{where}:{account}:table/{table}"
-        trail = (TRAIL_ACTION,) if table == names.audit_table else ()
-        for action in (*TABLE_ACTIONS, *trail):
-            decision = region.access.may(role, action, arn)
-            if not decision.allowed:
-                lacking.append((action, arn, decision.verdict))
-    return lacking
-
-
-def _grant_tables(region: Region) -> Plan | None:
-    """Put back the role's table policy; a person decides where a policy denies on purpose."""
-    definition = region.containers.definition()
-    wrong = {
-        variable: table
-        for variable, table in _tables(definition, region).items()
-        if definition.environment[variable] != table
-    }
-    if wrong:
-        return deploy(region, with_environment(definition, wrong))
-    lacking = _lacking(region, definition.task_role)
-    if not lacking or any(verdict is Decided.EXPLICIT_DENY for _, _, verdict in lacking):
-        return None
-    account, where, names = region.access.account(), region.target.region, region.names
-    arns = [
-        f"arn:aws:dynamodb:{where}:{account}:table/{table}"
-        for table in (names.jobs_table, names.api_keys_table, names.audit_table, names.workspaces_table)
-    ]
-    actions = [*TABLE_ACTIONS, "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem"]
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "Items",
-                "Effect": "Allow",
-                "Action": sorted(actions),
-                "Resource": arns + [arn + "/index/*" for arn in arns],
-            },
-            {
-                "Sid": "Trail",
-                "Effect": "Allow",
-                "Action": [TRAIL_ACTION],
-                "Resource": [arn for arn in arns if arn.endswith(f"/{names.audit_table}")],
-            },
-        ],
-    }
-    return put_inline_policy(region, definition.task_role, TABLE_POLICY, document)
-
-
 @RUNBOOK.cause(
     "dynamodb-unreachable",
     guide="DynamoDB connection",
     solution="Verify IAM role has DynamoDB permissions.",
-    remedy=_grant_tables,
+    remedy=table_access.restore,
     explains=("control-plane-not-starting/application-error",),
 )
 @also_rolled_back
@@ -270,10 +200,9 @@ def dynamodb_unreachable(region: Region) -> Judgement:
     """The control plane cannot use its tables: one is missing, or its role may not."""
     evidence = []
     definition = region.containers.definition()
-    for variable, table in _tables(definition, region).items():
-        if definition.environment[variable] != table:
-            saw = f"{variable}={definition.environment[variable]}"
-            evidence.append(Evidence("ecs:DescribeTaskDefinition", definition.name, saw, table))
+    for variable, table in table_access.misnamed(definition, region).items():
+        saw = f"{variable}={definition.environment[variable]}"
+        evidence.append(Evidence("ecs:DescribeTaskDefinition", definition.name, saw, table))
     for name, read in (
         (region.names.jobs_table, region.tables.jobs),
         (region.names.api_keys_table, region.tables.api_keys),
@@ -292,7 +221,7 @@ def dynamodb_unreachable(region: Region) -> Judgement:
         )
     else:
         try:
-            lacking = _lacking(region, definition.task_role)
+            lacking = table_access.lacking(region, definition.task_role)
         except Absent:
             lacking = []
             evidence.append(

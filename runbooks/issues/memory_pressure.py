@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from outpost.agents import AGENTS, BALANCED, CONTROL_PLANE, FAST, FLAGSHIP, Agent, Tier
 from runbooks.agent_reasons import unresolved
 from runbooks.alarms import MetricAlarm
@@ -132,37 +134,16 @@ def _enlarge(region: Region, tier: Tier) -> Plan | None:
     return Plan(actions=tuple(actions))
 
 
-@RUNBOOK.cause(
-    "flagship-undersized",
-    guide="Flagship (Claude): 4096 MB",
-    solution="8192 MB recommended.",
-    severity=Severity.DISPATCHES,
-    remedy=lambda region: _enlarge(region, FLAGSHIP),
-)
-def flagship_undersized(region: Region) -> Judgement:
-    """The flagship agent has less memory than it needs."""
-    return _judge(region, FLAGSHIP)
-
-
-@RUNBOOK.cause(
-    "balanced-undersized",
-    guide="Balanced: 2048 MB",
-    solution="4096 MB recommended.",
-    severity=Severity.DISPATCHES,
-    remedy=lambda region: _enlarge(region, BALANCED),
-)
-def balanced_undersized(region: Region) -> Judgement:
-    """A balanced agent has less memory than it needs."""
-    return _judge(region, BALANCED)
-
-
-@RUNBOOK.cause(
-    "fast-undersized",
-    guide="Fast: 1024 MB",
-    solution="2048 MB recommended.",
-    severity=Severity.DISPATCHES,
-    remedy=lambda region: _enlarge(region, FAST),
-)
-def fast_undersized(region: Region) -> Judgement:
-    """A fast agent has less memory than it needs."""
-    return _judge(region, FAST)
+for _tier, _name, _current, _title in (
+    (FLAGSHIP, "Flagship (Claude)", 4096, "The flagship agent has less memory than it needs"),
+    (BALANCED, "Balanced", 2048, "A balanced agent has less memory than it needs"),
+    (FAST, "Fast", 1024, "A fast agent has less memory than it needs"),
+):
+    RUNBOOK.cause(
+        f"{_tier.name}-undersized",
+        guide=f"{_name}: {_current} MB",
+        solution=f"{_tier.memory} MB recommended.",
+        title=_title,
+        severity=Severity.DISPATCHES,
+        remedy=partial(_enlarge, tier=_tier),
+    )(partial(_judge, tier=_tier))

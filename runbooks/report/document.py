@@ -19,7 +19,7 @@ def document(report: Report, *, everything: bool = False) -> dict[str, Any]:
         "verdict": report.verdict,
         "elapsedSeconds": round(report.elapsed, 3),
         "calls": {"total": sum(report.calls.values()), "byOperation": report.calls},
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [_finding(report, finding) for finding in report.findings],
         "checked": len(report.judged),
     }
     if report.subject:
@@ -45,7 +45,7 @@ def refuted(report: Report) -> list[Judged]:
     return [item for item in report.judged if item.judgement.verdict in (Verdict.OK, Verdict.SKIPPED)]
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(report: Report, finding: Finding) -> dict[str, Any]:
     return {
         "issue": finding.cause.issue,
         "cause": finding.cause.code,
@@ -56,7 +56,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "evidence": [_evidence(item) for item in finding.judgement.evidence],
         "solution": finding.cause.advice,
         "commands": list(finding.judgement.commands),
-        "remedy": _remedy(finding),
+        "remedy": _remedy(report, finding),
         "explains": list(finding.explains),
     }
 
@@ -70,11 +70,16 @@ def _evidence(item: Evidence) -> dict[str, str]:
     }
 
 
-def _remedy(finding: Finding) -> dict[str, Any] | None:
+def _remedy(report: Report, finding: Finding) -> dict[str, Any] | None:
     if finding.plan is None:
         return None
     calls = [action.call.document() for action in finding.plan.actions]
-    return {"automatic": True, "calls": calls}
+    return {
+        "automatic": True,
+        "plan": finding.plan.id,
+        "calls": calls,
+        "alsoBroken": [item.cause.key for item in report.beside(finding)],
+    }
 
 
 def _refuted(item: Judged) -> dict[str, str]:

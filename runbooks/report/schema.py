@@ -21,6 +21,9 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
 
 
 _CALL = _object({"operation": _TEXT, "parameters": {"type": "object"}})
+_REMEDY = _object(
+    {"automatic": {"type": "boolean"}, "plan": _TEXT, "calls": _list(_CALL), "alsoBroken": _list(_TEXT)}
+)
 _FINDING = _object(
     {
         "issue": _TEXT,
@@ -32,9 +35,7 @@ _FINDING = _object(
         "evidence": _list(_object({"source": _TEXT, "resource": _TEXT, "saw": _TEXT, "expected": _TEXT})),
         "solution": _TEXT,
         "commands": _list(_TEXT),
-        "remedy": {
-            "oneOf": [{"type": "null"}, _object({"automatic": {"type": "boolean"}, "calls": _list(_CALL)})]
-        },
+        "remedy": {"oneOf": [{"type": "null"}, _REMEDY]},
         "explains": _list(_TEXT),
     }
 )

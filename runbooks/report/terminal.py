@@ -39,7 +39,9 @@ def render(report: Report, style: Style, *, everything: bool = False, plans: boo
     if report.trouble:
         return ""  # the last line says it; that every cause is unknown then needs no list
     blocks = [_wrapped(report.subject.story + ".", "")] if report.subject else []
-    blocks += [_finding(finding, style, plans) for finding in report.findings if finding.judgement.lit]
+    blocks += [
+        _finding(report, finding, style, plans) for finding in report.findings if finding.judgement.lit
+    ]
     blocks += _blind(report, style)
     if everything:
         blocks.append(_refuted(report, style))
@@ -75,7 +77,7 @@ def _wrapped(text: str, first: str, rest: str = "") -> str:
     )
 
 
-def _finding(finding: Finding, style: Style, plans: bool) -> str:
+def _finding(report: Report, finding: Finding, style: Style, plans: bool) -> str:
     cause = finding.cause
     head = f"{finding.rank}. {finding.verdict.value} {cause.key}"
     lines = [style.of(finding.verdict, head), _wrapped(cause.title + ".", "   ")]
@@ -90,7 +92,7 @@ def _finding(finding: Finding, style: Style, plans: bool) -> str:
     lines.append(_wrapped(cause.advice, "   solution  "))
     for command in finding.judgement.commands:
         lines += _command(command)
-    lines += _remedy(finding, plans)
+    lines += _remedy(report, finding, plans)
     return "\n".join(lines)
 
 
@@ -105,7 +107,7 @@ def _command(command: str) -> list[str]:
     return [*lines, line]
 
 
-def _remedy(finding: Finding, plans: bool) -> list[str]:
+def _remedy(report: Report, finding: Finding, plans: bool) -> list[str]:
     if finding.plan is None:
         return ["   remedy    a person has to do it"]
     if not plans:
@@ -115,6 +117,10 @@ def _remedy(finding: Finding, plans: bool) -> list[str]:
     for action in finding.plan.actions:
         lines.append(f"   > {action.call.operation}")
         lines += _parameters(action)
+    where = ", ".join(sorted(base.rpartition("/")[2] for base in finding.plan.bases))
+    for item in report.beside(finding):
+        how = f"plan {item.plan.id}" if item.plan else "a person has to mend it"
+        lines.append(_wrapped(f"! {where} also has, and keeps: {item.cause.key} ({how})", "   ", "     "))
     return lines
 
 

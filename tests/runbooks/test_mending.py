@@ -1,11 +1,16 @@
 """Mending: the approved plan and no other, looked at again, taken back when it made things worse."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from runbooks.looking import Answer, CouldNotLook
+from outpost.errors import OutpostError
+from runbooks import remedies
+from runbooks.capacity import provision
+from runbooks.looking import BUSY, Answer, CouldNotLook
 from runbooks.mending import mend
+from runbooks.remedies import apply
 from runbooks.run import Report, diagnose
 from runbooks.target import Target
 from tests.runbooks.world import FILES, WORKER, World, peer, target
@@ -106,3 +111,52 @@ def test_a_call_that_is_denied_is_reported(stack: Mendable) -> None:
     done, after = stack.mend(stack.diagnose())
     assert done == [(NFS, "failed")]
     assert after.exit_code == 3
+
+
+def test_an_undo_that_fails_does_not_hide_why_it_was_needed() -> None:
+    """A table that is being changed cannot be changed back at once; and the first error is what matters."""
+
+    class Refusing:
+        def call(self, operation: str, parameters: Answer) -> Answer:
+            if operation == "application-autoscaling:RegisterScalableTarget":
+                raise CouldNotLook(operation, "denied", permission=operation)
+            if parameters.get("BillingMode") == "PAY_PER_REQUEST":
+                raise CouldNotLook(operation, "throttled", "LimitExceededException: too many switches")
+            return {}
+
+    plan = provision("outpost-jobs-dev", {}, (10.0, 10.0))
+    with pytest.raises(OutpostError) as caught:
+        apply(plan, Refusing())
+    told = str(caught.value)
+    assert told.startswith("application-autoscaling:RegisterScalableTarget was denied")
+    assert "could not be taken back: dynamodb:UpdateTable throttled: LimitExceededException" in told
+
+
+def test_a_call_is_tried_again_while_its_resource_is_being_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remedies, "AGAIN", 0.0)
+    answers = [CouldNotLook("dynamodb:UpdateTable", BUSY), CouldNotLook("dynamodb:UpdateTable", BUSY), None]
+
+    class Busy:
+        def call(self, operation: str, parameters: Answer) -> Answer:
+            answer = answers.pop(0) if operation == "dynamodb:UpdateTable" else None
+            if answer:
+                raise answer
+            return {}
+
+    assert len(apply(provision("outpost-jobs-dev", {}, (10.0, 10.0)), Busy())) == 5
+    assert answers == []
+
+
+def test_a_look_that_fails_while_a_change_settles_is_no_crash(stack: Mendable) -> None:
+    report = stack.diagnose()
+
+    def blind(operation: str) -> None:
+        stack.world.failing["ec2:DescribeSecurityGroups"] = CouldNotLook(
+            "ec2:DescribeSecurityGroups", "throttled"
+        )
+
+    stack.side_effect = blind
+    monkeyed = replace(report.findings[0].plan, settle=0)  # type: ignore[type-var]
+    done, after = stack.mend(replace(report, findings=(replace(report.findings[0], plan=monkeyed),)))
+    assert done == [(NFS, "not mended")]
+    assert after.exit_code == 5
