@@ -105,14 +105,14 @@ def _said(region: Region, job: Job, words: str) -> list[Evidence]:
     if not line or line == words:
         return []
     return [
-        Evidence("logs:FilterLogEvents", f"{log_group(job.agent)}, task {job.task_id}", line, "no such line")
+        Evidence("logs:GetLogEvents", f"{log_group(job.agent)}, task {job.task_id}", line, "no such line")
     ]
 
 
 def _tail(region: Region, job: Job) -> list[str]:
     if job.agent is None:
         return []
-    return [line.text for line in region.logs.worker(job.agent, job.task_id)][-200:]
+    return [line.text for line in region.logs.worker(job.agent, job.task_id)]
 
 
 def _end(region: Region, job: Job) -> TaskEnd:

@@ -23,7 +23,6 @@ class Permission:
 
 _IN_CLUSTER = (("ArnEquals", (("ecs:cluster", "arn:aws:ecs:{region}:{account}:cluster/{cluster}"),)),)
 _LOGS = ("arn:aws:logs:{region}:{account}:log-group:/ecs/outpost-*",)
-_CONTROL_PLANE_LOGS = ("arn:aws:logs:{region}:{account}:log-group:/ecs/outpost-*:*", *_LOGS)
 _JOBS = "arn:aws:dynamodb:{region}:{account}:table/{jobs_table}"
 _KEYS = "arn:aws:dynamodb:{region}:{account}:table/{api_keys_table}"
 _AUDIT = "arn:aws:dynamodb:{region}:{account}:table/{audit_table}"
@@ -63,7 +62,7 @@ OPERATIONS: dict[str, Permission | None] = {
         ("arn:aws:elasticfilesystem:{region}:{account}:file-system/*",),
     ),
     "dynamodb:DescribeTable": Permission("dynamodb:DescribeTable", (_JOBS, _KEYS, _AUDIT, _WORKSPACES)),
-    "dynamodb:Query": Permission("dynamodb:Query", (_JOBS, _JOBS + "/index/*")),
+    "dynamodb:Query": Permission("dynamodb:Query", (_JOBS,)),
     "dynamodb:Scan": Permission("dynamodb:Scan", (_KEYS,)),
     "application-autoscaling:DescribeScalableTargets": Permission(
         "application-autoscaling:DescribeScalableTargets"
@@ -80,7 +79,8 @@ OPERATIONS: dict[str, Permission | None] = {
     "iam:GetPolicyVersion": Permission("iam:GetPolicyVersion"),
     "secretsmanager:ListSecrets": Permission("secretsmanager:ListSecrets"),
     "service-quotas:GetServiceQuota": Permission("servicequotas:GetServiceQuota"),
-    "logs:FilterLogEvents": Permission("logs:FilterLogEvents", _CONTROL_PLANE_LOGS),
+    "logs:FilterLogEvents": Permission("logs:FilterLogEvents", _LOGS),
+    "logs:GetLogEvents": Permission("logs:GetLogEvents", _LOGS),
     "cloudwatch:GetMetricData": Permission("cloudwatch:GetMetricData"),
     "cloudwatch:DescribeAlarmHistory": Permission("cloudwatch:DescribeAlarmHistory"),
     "s3:GetBucketPolicy": Permission("s3:GetBucketPolicy", ("arn:aws:s3:::outpost-artifacts-{stack}*",)),

@@ -100,7 +100,7 @@ def application_error(region: Region) -> Judgement:
     said = [line.message.strip() for line in lines if line.message.strip()]
     trace = [line for line in said if "Traceback" in line] or said[-3:]
     log = [
-        Evidence("logs:FilterLogEvents", f"task {crashed[0].id}", line[-600:], "a start without errors")
+        Evidence("logs:GetLogEvents", f"task {crashed[0].id}", line[-600:], "a start without errors")
         for line in trace[-3:]
     ]
     last = trace[-1].splitlines()[-1] if trace else "and wrote nothing to its log"

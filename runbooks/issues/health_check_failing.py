@@ -75,7 +75,7 @@ def missing_environment(region: Region) -> Judgement:
         lines = region.logs.control_plane_task(task.id)
         said = [line.message for line in lines if any(name in line.message for name in missing)]
         evidence += [
-            Evidence("logs:FilterLogEvents", f"task {task.id}", line, "a start without errors")
+            Evidence("logs:GetLogEvents", f"task {task.id}", line, "a start without errors")
             for line in said[-1:]
         ]
     return fail(f"{', '.join(missing)} missing from {definition.name}", *evidence)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outpost.agents import Agent
 from outpost.dispatch import Status
-from runbooks.looking import Answer, Look
+from runbooks.looking import Answer, CouldNotLook, Look
 from runbooks.observations.access import Access
 from runbooks.observations.tables import plain_item
 from runbooks.target import Target
@@ -19,7 +21,8 @@ ATTRIBUTES = (
     "changes", "summary", "workspace", "stoppedEvidence",
 )  # fmt: skip
 PER_TENANT = 500  # newest jobs looked at; more are not needed to judge
-TENANTS = 200
+TENANTS = 2000  # whose jobs are looked at, each with one request
+AT_ONCE = 8  # of these requests
 ID_LENGTH = 26  # characters of a ULID
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -98,15 +101,24 @@ class Dispatches:
         self._target = target
         self._access = access
         self._only = only
+        self._recent: list[Job] | None = None
+        self._lock = threading.Lock()
 
     def tenants(self) -> list[str]:
+        """Raises `CouldNotLook` when there are more than `TENANTS`: nothing is said of only some of them."""
         tenants = {str(key["tenantId"]) for key in self._access.api_keys() if key.get("tenantId")}
-        return sorted(tenants)[:TENANTS]
+        if len(tenants) > TENANTS:
+            raise CouldNotLook("dynamodb:Query", "too many", f"more than {TENANTS} tenants have keys")
+        return sorted(tenants)
 
     def recent(self) -> list[Job]:
         """Jobs created within the look-back, newest first; only the chosen one when the run is about one."""
-        jobs = [job for tenant in self.tenants() for job in self._of(tenant)]
-        return sorted(jobs, key=lambda job: job.id, reverse=True)
+        with self._lock:  # many checks want them at once
+            if self._recent is None:
+                with ThreadPoolExecutor(AT_ONCE) as pool:
+                    jobs = [job for found in pool.map(self._of, self.tenants()) for job in found]
+                self._recent = sorted(jobs, key=lambda job: job.id, reverse=True)
+        return self._recent
 
     def waiting(self) -> list[Job]:
         """Accepted and not launched."""

@@ -13,10 +13,12 @@ from outpost.names import (
     WORKER_CONTAINER,
     log_group,
 )
-from runbooks.looking import Absent, Answer, Look
+from runbooks.looking import Absent, Answer, CouldNotLook, Look
 from runbooks.target import Target, ago
 
-LINES = 5000  # of one group within the look-back
+LINES = 5000  # of the control plane's trouble in one read
+NARROWED = 10  # times that a look-back is halved to find the newest lines
+TAIL = 200  # last lines of a task: what it was doing, and why it ended
 # Terms with `?` are alternatives: what a healthy control plane at level info does not write.
 TROUBLE = '?WARNING ?ERROR ?CRITICAL ?Traceback ?Error ?"is not set"'
 
@@ -53,12 +55,40 @@ class Logs:
         self._start = int((target.now - timedelta(seconds=target.since)).timestamp() * 1000)
 
     def control_plane(self) -> list[Line]:
-        """Warnings, errors and tracebacks of the control plane within the look-back, oldest first."""
-        return self._lines(CONTROL_PLANE_LOG_GROUP, filterPattern=TROUBLE)
+        """Warnings, errors and tracebacks of the control plane within the look-back, oldest first.
+
+        Of a log that holds more than `LINES` of them, the oldest and the newest: see `whole`.
+        """
+        oldest = self._lines(self._start)
+        if len(oldest) < LINES:
+            return oldest
+        # AWS answers the oldest first: find from when on the newest are few enough to be read whole.
+        newest: list[Line] = []
+        full, few = self._start, int(self._target.now.timestamp() * 1000)
+        for _ in range(NARROWED):
+            middle = (full + few) // 2
+            found = self._lines(middle)
+            if len(found) >= LINES:
+                full = middle
+                continue
+            few, newest = middle, found
+            if len(newest) > LINES // 2:
+                break
+        return oldest + [line for line in newest if line.time > oldest[-1].time]
+
+    def whole(self) -> bool:
+        """Whether `control_plane` has everything that was written."""
+        return len(self._lines(self._start)) < LINES
 
     def events(self, name: str) -> list[Line]:
-        """The control plane's lines whose `event` is this."""
-        return [line for line in self.control_plane() if line.fields.get("event") == name]
+        """The control plane's lines whose `event` is this.
+
+        Raises `CouldNotLook` when there is none in a log of which only a part could be read.
+        """
+        found = [line for line in self.control_plane() if line.fields.get("event") == name]
+        if not found and not self.whole():
+            raise CouldNotLook("logs:FilterLogEvents", "too large", f"more than {LINES} lines of trouble")
+        return found
 
     def when(self, line: Line) -> str:
         """When a line was written, for people: the time of day, and how long ago."""
@@ -66,27 +96,41 @@ class Logs:
         return f"at {moment:%H:%M:%S} UTC, {ago((self._target.now - moment).total_seconds())} ago"
 
     def control_plane_task(self, task_id: str) -> list[Line]:
-        """Everything that one task of the control plane wrote, oldest first."""
-        stream = f"{CONTROL_PLANE_CONTAINER}/{CONTROL_PLANE_CONTAINER}/{task_id}"
-        return self._lines(CONTROL_PLANE_LOG_GROUP, logStreamNames=[stream])
+        """The last lines that one task of the control plane wrote, oldest first."""
+        return self._tail(CONTROL_PLANE_LOG_GROUP, CONTROL_PLANE_CONTAINER, task_id)
 
     def worker(self, agent: Agent, task_id: str) -> list[Line]:
-        """Everything that one worker wrote, oldest first."""
-        stream = f"{WORKER_CONTAINER}/{WORKER_CONTAINER}/{task_id}"
-        return self._lines(log_group(agent), logStreamNames=[stream])
+        """The last lines that one worker wrote, oldest first: however long ago, while the log is kept."""
+        return self._tail(log_group(agent), WORKER_CONTAINER, task_id)
 
-    def _lines(self, group: str, **selection: object) -> list[Line]:
+    def _lines(self, start: int) -> list[Line]:
+        """The oldest lines of trouble from a moment on (milliseconds since 1970), `LINES` at most."""
         try:
             answer = self._look(
                 "logs:FilterLogEvents",
-                logGroupName=group,
-                startTime=self._start,
+                logGroupName=CONTROL_PLANE_LOG_GROUP,
+                filterPattern=TROUBLE,
+                startTime=start,
                 PaginationConfig={"MaxItems": LINES},
-                **selection,
+            )
+        except Absent:  # no group yet: nothing was written
+            return []
+        return [_line(event, str(event.get("logStreamName", ""))) for event in answer.get("events", [])]
+
+    def _tail(self, group: str, container: str, task_id: str) -> list[Line]:
+        stream = f"{container}/{container}/{task_id}"
+        try:
+            answer = self._look(
+                "logs:GetLogEvents",
+                logGroupName=group,
+                logStreamName=stream,
+                startFromHead=False,
+                limit=TAIL,
             )
         except Absent:  # no group, or no stream yet: nothing was written
             return []
-        return [
-            Line(str(event.get("logStreamName", "")), str(event["message"]), int(event["timestamp"]))
-            for event in answer.get("events", [])
-        ]
+        return [_line(event, stream) for event in answer.get("events", [])]
+
+
+def _line(event: Answer, stream: str) -> Line:
+    return Line(stream, str(event["message"]), int(event["timestamp"]))

@@ -312,7 +312,16 @@ class World:
     def service_quotas_GetServiceQuota(self, **_: Any) -> Answer:
         return {"Quota": {"Value": self.quota}}
 
-    def logs_FilterLogEvents(self, logGroupName: str, **_: Any) -> Answer:
+    def logs_GetLogEvents(self, logGroupName: str, limit: int, **_: Any) -> Answer:
+        return {"events": self._logged(logGroupName)[-limit:]}
+
+    def logs_FilterLogEvents(
+        self, logGroupName: str, startTime: int, PaginationConfig: dict[str, int], **_: Any
+    ) -> Answer:
+        found = [line for line in self._logged(logGroupName) if line["timestamp"] >= startTime]
+        return {"events": found[: PaginationConfig["MaxItems"]]}
+
+    def _logged(self, logGroupName: str) -> list[Answer]:
         lines = self.log.get(logGroupName, [])
         written = int((NOW - LOGGED).timestamp() * 1000)
         found = []
@@ -320,7 +329,7 @@ class World:
             late = json.loads(line).get("late", 0) if line.startswith("{") else 0
             at = written + int(late * 1000)
             found.append({"message": line, "timestamp": at, "logStreamName": "a/b/t1"})
-        return {"events": found}
+        return sorted(found, key=lambda line: int(line["timestamp"]))
 
     def cloudwatch_GetMetricData(self, **_: Any) -> Answer:
         return {
