@@ -124,7 +124,7 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         pool=warm,
         follower=follower,
         reconciler=Reconciler(
-            dispatches=lives, tasks=launched, shards=SHARDS, tail=follower.tail, deliver=notifying.ended
+            dispatches=lives, tasks=launched, shards=SHARDS, tail=follower.tail, deliver=notifying.due
         ),
         coordination=coordination,
         authentication=authentication,

@@ -13,13 +13,18 @@ from service import log
 from service.domain import webhooks
 from service.domain.job import Job
 from service.domain.ports import Clock, ConflictError, JobStore, UnavailableError
-from service.domain.times import iso
+from service.domain.times import DAY, iso
 from service.outbound import ForbiddenAddressError
 
 Post = Callable[[str, bytes, Mapping[str, str]], int]
 SENDERS = 16
 PER_TENANT = 4  # a tenant whose endpoint hangs leaves senders to the others
+WAITING = 200  # deliveries of one tenant that wait here for a sender; the others wait in the table
 RECORD_TRIES = 5
+# A delivery that is due leaves the front of the deadline index for this long, tried or not: whatever one
+# tenant's endpoint does, what else is due gets its turn.
+TAKEN_SECONDS, LATER_SECONDS = 600, 3600
+KEPT_SECONDS = DAY  # after the dispatch's end; the tries themselves take about four hours
 
 
 class Notifying:
@@ -43,7 +48,7 @@ class Notifying:
     def ended(self, job: Job) -> None:
         """Deliver without waiting; what does not work is due again at the job's deadline."""
         with self._guard:
-            if job.webhook_url is None or job.dispatch_id in self._sending:
+            if job.webhook_url is None or job.dispatch_id in self._sending or self._full(job.tenant_id):
                 return
             self._sending.add(job.dispatch_id)
             waiting = self._waiting.get(job.tenant_id)
@@ -53,6 +58,29 @@ class Notifying:
             self._waiting.setdefault(job.tenant_id, deque())
             self._busy[job.tenant_id] += 1
             self._pool.submit(self._serve, job)
+
+    def due(self, job: Job) -> None:
+        """Deliver again what is due, or later if too many of the tenant's wait. Raises `UnavailableError`."""
+        now = self._clock()
+        if now - (job.ended_at or job.created_at) > KEPT_SECONDS:
+            self._give_up(job, now)
+            return
+        with self._guard:
+            seconds = LATER_SECONDS if self._full(job.tenant_id) else TAKEN_SECONDS
+        later = job.changed(deadline_at=now + seconds)
+        try:
+            self._store.save(job, later)
+        except ConflictError:
+            return  # someone has just written it: if it is still due, it comes again
+        self.ended(later)
+
+    def _full(self, tenant_id: str) -> bool:
+        return len(self._waiting.get(tenant_id, ())) >= WAITING
+
+    def _give_up(self, job: Job, now: float) -> None:
+        log.warning("webhook given up", event="webhook", delivered=False, tries=len(job.deliveries))
+        error = f"given up {int(KEPT_SECONDS // 3600)} h after the end"
+        self._record(job, {"at": iso(now), "status": 0, "error": error, "delivered": False}, None)
 
     def _serve(self, job: Job) -> None:
         """One of the tenant's senders: this delivery, then those of the tenant that wait for one."""

@@ -64,8 +64,12 @@ class Reconciler:
 
     def _redeliver(self, job: Job) -> None:
         """An ended job is due only for its webhook, which is sent beside the sweep."""
-        if self._deliver is not None:
+        if self._deliver is None:
+            return
+        try:
             self._deliver(job)
+        except UnavailableError as error:
+            log.warning("not redelivered; it stays due", event="reconcile-lost", error=str(error))
 
     def _views(self, jobs: list[Job]) -> dict[str, TaskView]:
         """What ECS says about the jobs' tasks, by dispatch id; without an ARN, found by its mark."""
