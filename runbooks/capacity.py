@@ -13,6 +13,7 @@ DIMENSIONS = {"dynamodb:table:ReadCapacityUnits": "Read", "dynamodb:table:WriteC
 TARGET_UTILIZATION = 70.0  # percent; DynamoDB's own default for auto scaling
 LEAST_UNITS = 5  # per second, of a table that is provisioned anew
 HEADROOM = 10  # times the present capacity that scaling may reach
+MEASURED = 300  # seconds until CloudWatch shows whether a table still throttles
 UNLIMITED = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
 
 
@@ -49,7 +50,7 @@ def lift_maximum(name: str, table: Answer) -> Plan:
         Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": UNLIMITED}),
         Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": before}),
     )
-    return Plan(actions=(action,), settle=60)
+    return Plan(actions=(action,), settle=MEASURED)
 
 
 def units_for(peak: tuple[float, float]) -> tuple[int, int]:
@@ -76,4 +77,4 @@ def provision(name: str, table: Answer, peak: tuple[float, float]) -> Plan:
     actions = [Action(Call("dynamodb:UpdateTable", update), back)]
     for dimension, least in zip(DIMENSIONS, units, strict=True):
         actions += scale(name, dimension, least)
-    return Plan(actions=tuple(actions), settle=120)
+    return Plan(actions=tuple(actions), settle=MEASURED)

@@ -107,13 +107,21 @@ def rotate(
         if name not in ("apiKeyId", "keyHash", "keyPrefix", "status", "createdAt", "expiresAt")
     }
     made = NewKey(key=made.key, api_key_id=made.api_key_id, attributes={**made.attributes, **kept})
-    until = {"S": (datetime.now(UTC) + overlap).isoformat()}
+    until = {"S": _sooner(old.get("expiresAt", {}).get("S"), datetime.now(UTC) + overlap).isoformat()}
     calls = [_put(running, made), _update(running, api_key_id, {"expiresAt": until})]
     if not running.approved(calls, yes=yes, dry_run=dry_run):
         return None
     running.client("dynamodb").put_item(TableName=running.names.api_keys_table, Item=made.attributes)
     _write(running, api_key_id, {"expiresAt": until})
     return made
+
+
+def _sooner(expires: str | None, until: datetime) -> datetime:
+    """When an old key ends: rotating one that has expired must not let it in again."""
+    if not expires:
+        return until
+    already = datetime.fromisoformat(expires)
+    return min(until, already if already.tzinfo else already.replace(tzinfo=UTC))
 
 
 def scopes_of(text: str) -> frozenset[Scope]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import defaultdict
 
 from runbooks.alarms import LogAlarm
 from runbooks.issues.mcp_not_connecting import UNDECIDED, endpoints
 from runbooks.issues.unauthorized import expired, with_prefix
-from runbooks.looking import CouldNotLook
+from runbooks.looking import Answer, CouldNotLook
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, skipped, unknown, warn
 from runbooks.observations import Region
 from runbooks.observations.logs import Line
@@ -25,6 +26,7 @@ RUNBOOK = Runbook(
 )
 
 NO_CLIENT = "no client is configured here: OUTPOST_API_URL is not set"
+SHUT_OUT = "too-many-invalid-keys"  # the code of a 429 that says nothing about the key that was sent
 LISTENERS = (80, 443)  # TCP ports of the load balancer
 
 
@@ -104,6 +106,8 @@ def authentication_error(region: Region) -> Judgement:
     url = region.target.api_url + "/fleet"
     answer = region.client.get(url, authenticated=True)
     match answer.get("status"):
+        case 429 if _code(answer) == SHUT_OUT:
+            return unknown(f"GET {url} answers nobody at this address: it sent too many wrong keys")
         case 401:
             return fail(
                 f"the API refuses the key in OUTPOST_API_KEY ({region.client.key_prefix}...)",
@@ -112,6 +116,14 @@ def authentication_error(region: Region) -> Judgement:
         case 200 | 403 | 429:  # all of them answers to a caller that is known
             return ok(f"the key in OUTPOST_API_KEY is accepted ({answer['status']})")
     return unknown(f"GET {url} says nothing about the key: {answer.get('error') or answer.get('status')}")
+
+
+def _code(answer: Answer) -> str:
+    """The stable code of a problem that the API answered with; empty for any other answer."""
+    try:
+        return str(json.loads(answer.get("body") or "null")["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _may_not_ask(region: Region) -> bool:

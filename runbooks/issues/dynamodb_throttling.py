@@ -143,6 +143,8 @@ def capacity_mode(region: Region) -> Judgement:
     table, name = region.tables.jobs(), region.names.jobs_table
     throttled, load = throttling(region), _load(region)
     reads, writes = _capacity(region)
+    if throttled.too_early:
+        return throttled.undecided()
     if not throttled.total:
         mode = "provisioned" if provisioned(table) else "on demand"
         return ok(f"nothing was throttled; {mode}, {load}", *throttled.left_out)
@@ -212,6 +214,8 @@ def retries_without_backoff(region: Region) -> Judgement:
 def hot_partition(region: Region) -> Judgement:
     """One tenant's partition takes most of the writes, and is throttled."""
     throttled = throttling(region)
+    if throttled.too_early:
+        return throttled.undecided()
     if not throttled.total:
         return ok("nothing was throttled", *throttled.left_out)
     hot, seen = throttled.hot, throttled.evidence(region.names.jobs_table)

@@ -36,8 +36,7 @@ GATEWAY_SERVICES = ("s3", "dynamodb")  # gateway endpoints cost nothing
 
 def consumed(region: Region) -> tuple[float, float]:
     """Read and write units per second of the jobs table, in its busiest period."""
-    period = region.metrics.period
-    return region.metrics.series("reads").highest / period, region.metrics.series("writes").highest / period
+    return region.metrics.peak("reads"), region.metrics.peak("writes")
 
 
 @RUNBOOK.cause(
@@ -76,6 +75,8 @@ def dynamodb_throttled(region: Region) -> Judgement:
         )
         seen = throttled.evidence(region.names.jobs_table)
         return fail(f"{throttled.total:g} requests throttled; {used}, {capacity}", numbers, fits, *seen)
+    if throttled.too_early:
+        return throttled.undecided()
     if busy:
         return warn(f"{used}; {capacity}", numbers, *throttled.left_out)
     return ok(f"nothing was throttled; {used}, {capacity}", *throttled.left_out)

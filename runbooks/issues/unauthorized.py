@@ -107,6 +107,11 @@ def key_not_found(region: Region) -> Judgement:
         saw = f"{len(shapeless)} request(s) with something else"
         evidence = Evidence("logs:FilterLogEvents", "keys that were sent", saw, "otp_ and 64 hex digits")
         wrong[""] = Wrong(evidence, max(shapeless, key=lambda line: line.time), create)
+    for line in region.logs.events("auth-throttled"):  # from then on its wrong keys are not told one by one
+        address = str(line.fields.get("source") or "")
+        saw, expected = "more than 100 wrong keys in a minute: answered 429", "a valid key"
+        evidence = Evidence("logs:FilterLogEvents", f"address {address}", saw, expected)
+        wrong[f"address {address}"] = Wrong(evidence, line, create)
     return _judge(region, wrong, "no unknown key was sent")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ from outpost.names import SERVICE
 from runbooks.looking import Answer, Look
 from runbooks.target import Target
 
+HOT, CAPPED = ("hot_writes", "hot_reads"), ("capped_writes", "capped_reads")
 PERIOD = 60  # seconds; looked back far, it grows so that a series has at most 1,440 points
 
 
@@ -24,11 +26,12 @@ class Series:
     def highest(self) -> float:
         return max(self.values, default=0.0)
 
-    def total(self, since: float = 0.0) -> float:
-        """The sum over periods that start at `since` (seconds since 1970) or later."""
-        if not since:
+    def total(self, since: float = 0.0, until: float = math.inf) -> float:
+        """The sum over periods that start at `since` (seconds since 1970) or later, and before `until`."""
+        if not since and until == math.inf:
             return sum(self.values)
-        return sum(value for value, time in zip(self.values, self.times, strict=True) if time >= since)
+        points = zip(self.values, self.times, strict=True)
+        return sum(value for value, time in points if since <= time < until)
 
 
 def _dynamodb(table: str, metric: str, statistic: str, operation: str = "") -> Answer:
@@ -118,19 +121,29 @@ class Metrics:
         prefix = f"outpost-{self._target.stack}-"
         return [item for item in answer.get("AlarmHistoryItems", []) if item["AlarmName"].startswith(prefix)]
 
+    def peak(self, name: str) -> float:
+        """The highest rate of a series of sums, per second.
+
+        By whole periods where they show any: the one that is going on grows with each look, and a plan
+        that is made for it would be another at the next.
+        """
+        series, now = self.series(name), self._target.now.timestamp()
+        points = zip(series.values, series.times, strict=True)
+        whole = max((value for value, time in points if time + self.period <= now), default=0.0)
+        return (whole or series.highest) / self.period
+
     def hot_throttles(self, since: float = 0.0) -> float:
         """Requests that DynamoDB throttled because one partition was at its limit."""
-        return self.series("hot_writes").total(since) + self.series("hot_reads").total(since)
+        return sum(self.series(name).total(since) for name in HOT)
 
     def capped_throttles(self, since: float = 0.0) -> float:
         """Requests that DynamoDB throttled because an on-demand table was at the maximum it is set."""
-        return self.series("capped_writes").total(since) + self.series("capped_reads").total(since)
+        return sum(self.series(name).total(since) for name in CAPPED)
 
-    def throttles(self, since: float = 0.0) -> float:
+    def throttles(self, since: float = 0.0, until: float = math.inf) -> float:
         """Throttled requests of the jobs table within the look-back, by whichever metric shows more.
 
-        Of these three, `since` leaves out the periods that start earlier (seconds since 1970).
+        Of all three, `since` leaves out the periods that start earlier (seconds since 1970).
         """
-        events = self.series("write_throttles").total(since) + self.series("read_throttles").total(since)
-        by_reason = self.hot_throttles(since), self.capped_throttles(since)
-        return max(self.series("throttled").total(since), events, *by_reason)
+        kinds = (("throttled",), ("write_throttles", "read_throttles"), HOT, CAPPED)
+        return max(sum(self.series(name).total(since, until) for name in names) for names in kinds)

@@ -30,7 +30,7 @@ LOGGED = timedelta(minutes=14)  # how long ago the log's lines were written, but
 
 
 def target(**more: Any) -> Target:
-    return Target(names=NAMES, now=NOW, profile=None, **more)
+    return Target(names=NAMES, profile=None, **{"now": NOW} | more)
 
 
 def arn(service: str, rest: str) -> str:

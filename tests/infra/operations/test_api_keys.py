@@ -59,6 +59,14 @@ def test_a_rotated_key_has_a_successor_with_its_scopes(region: LocalRegion, runn
     assert status(region, old.key) == 401
 
 
+def test_rotating_an_expired_key_does_not_let_it_in_again(region: LocalRegion, running: Running) -> None:
+    old = api_keys.item("keys-test", [Scope.STATUS], "a test", timedelta(seconds=-60))
+    assert api_keys.create(running, old, yes=True, dry_run=False)
+    new = api_keys.rotate(running, old.api_key_id, timedelta(days=1), yes=True, dry_run=False)
+    assert new
+    assert (status(region, new.key), status(region, old.key)) == (200, 401)
+
+
 def test_a_list_shows_neither_keys_nor_hashes(running: Running) -> None:
     made = created(running, Scope.STATUS, tenant="listed")
     (found,) = api_keys.keys(running, "listed")

@@ -88,3 +88,12 @@ def test_ones_own_client_that_does_not_wait_is_a_failure(known: World) -> None:
         log(known, "rate-limited", apiKeyId="mine", keyPrefix=KEY[:15], retryAfter=20)
     assert_root(known, "client-failing/rate-limited", Verdict.FAIL, **client())
     assert json.loads(known.log[CONTROL_PLANE_LOG][0])["retryAfter"] == 20
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"), [("too-many-invalid-keys", Verdict.UNKNOWN), ("rate-limited", Verdict.OK)]
+)
+def test_a_429_says_of_the_key_only_what_it_is_for(world: World, code: str, verdict: Verdict) -> None:
+    world.http["http://api.example/fleet"] = {"status": 429, "body": json.dumps({"code": code})}
+    judgement = judged(world, "client-failing/authentication-error", **client()).judgement
+    assert judgement.verdict is verdict

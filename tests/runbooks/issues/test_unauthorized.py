@@ -110,3 +110,10 @@ def test_a_key_that_was_taken_since_it_came_in_the_wrong_header(
     assert judgement.verdict is verdict
     if verdict is Verdict.WARN:
         assert "last on /fleet at 11:46:00 UTC, 14 minutes ago" in judgement.summary
+
+
+def test_an_address_that_tries_keys_is_told(world: World) -> None:
+    log(world, "auth-throttled", source="203.0.113.9", late=60)
+    judgement = judged(world, "unauthorized/key-not-found").judgement
+    assert judgement.verdict is Verdict.WARN
+    assert "address 203.0.113.9: more than 100 wrong keys in a minute" in judgement.summary
