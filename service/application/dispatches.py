@@ -1,74 +1,23 @@
 """The life of dispatches: every event goes through `Dispatches.apply`: decide, write, follow up."""
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ulid import ULID
 
-from outpost.agents import Agent
 from service import log
+from service.application.launch_messages import LaunchMessage
 from service.domain.events import Decision, Effect, Ended, Enqueue, Event, StopTask
 from service.domain.job import Inputs, Job
 from service.domain.keys import ApiKey, Limits
 from service.domain.policy import Policy
 from service.domain.ports import Acceptance, Clock, ConflictError, JobStore, Queue, Tasks, UnavailableError
 from service.domain.requests import DispatchRequest
-from service.domain.times import iso
 from service.domain.transitions import decide
 
 TRIES = 20  # a version that is lost this often in a row is not contention but a defect
 PREVIEW = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchMessage:
-    """What launchers are sent. `fresh` says that the job is as it was made, so need not be read."""
-
-    tenant_id: str
-    dispatch_id: str
-    agent: Agent
-    created_at: float
-    fresh: bool = False
-
-    def encode(self) -> str:
-        return json.dumps(
-            {
-                "tenantId": self.tenant_id,
-                "dispatchId": self.dispatch_id,
-                "agent": self.agent,
-                "createdAt": iso(self.created_at),
-                "createdEpoch": self.created_at,
-                "fresh": self.fresh,
-            }
-        )
-
-    @classmethod
-    def decode(cls, body: str) -> "LaunchMessage":
-        """Raises `ValueError` for a message that is not one."""
-        try:
-            found = json.loads(body)
-            return cls(
-                tenant_id=found["tenantId"],
-                dispatch_id=found["dispatchId"],
-                agent=Agent(found["agent"]),
-                created_at=float(found["createdEpoch"]),
-                fresh=bool(found.get("fresh")),
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a launch message: {error}") from error
-
-    def job(self) -> Job:
-        """The job as it was when it was made, as far as launching it needs."""
-        return Job(
-            tenant_id=self.tenant_id,
-            dispatch_id=self.dispatch_id,
-            agent=self.agent,
-            created_at=self.created_at,
-            timeout_seconds=0,
-        )
 
 
 class TerminalCache:
@@ -222,6 +171,7 @@ class Dispatches:
                     agent=job.agent,
                     created_at=job.created_at,
                     fresh=fresh,
+                    persistent=job.workspace == "persistent",
                 )
                 self._queue.send(message.encode(), effect.delay)
             elif isinstance(effect, StopTask):

@@ -4,13 +4,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from outpost import failure, names, worker_protocol
+from outpost import worker_protocol
 from outpost.dispatch import Status
 from service import log
-from service.application.dispatches import Dispatches, LaunchMessage, NotFoundError
+from service.application.dispatches import Dispatches, NotFoundError
+from service.application.launch_messages import LaunchMessage, family_of
+from service.application.launch_refusals import THROTTLED, refusal_reason
 from service.domain.events import LaunchClaimed, Launched, LaunchRefused
-from service.domain.fairness import FairQueue, Position
+from service.domain.fairness import FairQueue, Position, position_of
 from service.domain.job import Job, Reason
+from service.domain.pauses import ALL, Pauses
 from service.domain.ports import (
     Coordination,
     LaunchRefusedError,
@@ -25,6 +28,7 @@ from service.domain.tokens import WorkerIdentity, WorkerTokens
 PER_SECOND = 20  # RunTask on Fargate, sustained, per account and region (burst 100)
 BUFFER = 5000  # dispatches held here so that each tenant gets its turn
 VISIBILITY = 60  # seconds for which a message stays ours; renewed while it is in the buffer
+RECEIVED = 10  # messages of one receive: SQS's most
 RETRY_SECONDS = 5  # after a RunTask whose answer never came
 
 
@@ -56,6 +60,7 @@ class Launcher:
         self._tokens = tokens
         self._per_second = per_second
         self._waiting: FairQueue[Waiting] = FairQueue()
+        self._pauses = Pauses()
         self._in_flight: dict[str, Waiting] = {}
         self._changed = threading.Condition()
         self._permits = 0
@@ -64,11 +69,23 @@ class Launcher:
     # --- the buffer
 
     def pull(self, wait: int) -> int:
-        """Receive up to 10 messages into the buffer; how many came. Does nothing while the buffer is full."""
+        """Receive up to 10 messages into the buffer; how many came.
+
+        While the buffer is full of what can be launched, nothing is received. What cannot be launched makes
+        room: it must not keep others out, and the sweep sends it again (ADR 0028).
+        """
         with self._changed:
-            if len(self._waiting) >= BUFFER:
-                return 0
-        received = self._queue.receive(10, wait)
+            full = len(self._waiting) >= BUFFER
+            shed = self._waiting.shed(self._closed(), RECEIVED) if full else []
+        if full and not shed:
+            return 0
+        if shed:
+            # What cannot be launched must not keep others out. The sweep sends these again (ADR 0028).
+            log.warning(
+                "buffer is full of what cannot be launched", event="launch-shed", dispatches=len(shed)
+            )
+            self._queue.delete([item.receipt for item in shed])
+        received = self._queue.receive(RECEIVED, wait)
         for message in received:
             self.offer(message)
         return len(received)
@@ -82,14 +99,29 @@ class Launcher:
             return
         item = Waiting(message=message, receipt=received.receipt)
         with self._changed:
-            twin = self._waiting.put(message.tenant_id, message.dispatch_id, item)
+            twin = self._waiting.put(message.tenant_id, message.dispatch_id, item, message.family)
             self._changed.notify()
         if twin is not None and twin.receipt != item.receipt:
             self._acknowledge(twin)
 
-    def position(self, tenant_id: str, dispatch_id: str) -> Position | None:
+    def waiting(self) -> dict[str, list[str]]:
+        """The dispatches in the buffer, by tenant."""
         with self._changed:
-            return self._waiting.position(tenant_id, dispatch_id)
+            return self._waiting.ids()
+
+    def position(self, tenant_id: str, dispatch_id: str) -> Position | None:
+        """Its place among those in the buffer; None if it is not there."""
+        waiting = self.waiting()
+        mine = waiting.get(tenant_id, [])
+        if dispatch_id not in mine:
+            return None
+        sizes = {tenant: len(theirs) for tenant, theirs in waiting.items()}
+        return position_of(sizes, tenant_id, mine.index(dispatch_id))
+
+    def refusals(self) -> dict[str, Reason]:
+        """Why nothing is launched, by task definition family; `*` for all of them."""
+        with self._changed:
+            return self._pauses.reasons()
 
     def backlog(self) -> int:
         with self._changed:
@@ -115,46 +147,78 @@ class Launcher:
     def launch_next(self, wait: float, sleep: Callable[[float], object]) -> bool:
         """Launch the dispatch whose turn it is; False if none came within `wait` seconds."""
         with self._changed:
-            if not len(self._waiting):
+            if not self._ready():
                 self._changed.wait(wait)
-            if not len(self._waiting):
+            if not self._ready():
                 return False
-        if not self._permitted():
+        permitted = self._permitted()
+        if permitted is None:
             now = self._dispatches.clock()
             sleep(max(0.01, 1 - now % 1))
             return False
         with self._changed:
-            item = self._waiting.take()
+            now = self._dispatches.clock()
+            item = self._waiting.take(lambda line: self._pauses.is_open(line, now))
             if item is None:
-                self._permits += 1
+                self._unused(permitted)
                 return False
             self._in_flight[item.receipt] = item
+            self._pauses.begin(item.message.family)
+        used = True  # unless it is certain that nothing was asked of ECS
         try:
-            self.launch(item)
+            used = self.launch(item)
         finally:
             with self._changed:
                 self._in_flight.pop(item.receipt, None)
+                self._pauses.ended(item.message.family)
+                if not used:
+                    self._unused(permitted)
         return True
 
-    def _permitted(self) -> bool:
-        """Take one launch of the account's rate. Asks for as many as are waiting, and keeps them a second."""
+    def _unused(self, permitted: float) -> None:
+        """Give a launch back to the second that it was taken from, if that is not over."""
+        if permitted == self._permits_until:
+            self._permits += 1
+
+    def _ready(self) -> int:
+        """How many of the buffer may be launched now."""
+        now = self._dispatches.clock()
+        ready = 0
+        for line, size in self._waiting.sizes().items():
+            room = self._pauses.room(line, now)
+            ready += size if room is None else min(size, room)
+        return ready
+
+    def _closed(self) -> set[str]:
+        now = self._dispatches.clock()
+        return {line for line in self._waiting.sizes() if not self._pauses.is_open(line, now)}
+
+    def _permitted(self) -> float | None:
+        """Take one launch of the account's rate: until when it is good, None if there is none now.
+
+        Asks for as many as are ready, and keeps them a second.
+        """
         now = self._dispatches.clock()
         with self._changed:
             if now >= self._permits_until:
                 self._permits = 0
             if self._permits == 0:
-                wanted = max(1, min(len(self._waiting), self._per_second))
+                wanted = max(1, min(self._ready(), self._per_second))
                 self._permits = self._coordination.take_launches(wanted, self._per_second, now)
                 self._permits_until = now + 1
             if self._permits == 0:
-                return False
+                return None
             self._permits -= 1
-            return True
+            return self._permits_until
 
-    def launch(self, item: Waiting) -> None:
-        """Claim the next attempt and run its task; also right when the message comes a second time."""
+    def launch(self, item: Waiting) -> bool:
+        """Claim the next attempt and run its task; also right when the message comes a second time.
+
+        False if there was nothing to launch, so that no launch of the account's rate was used.
+        """
         message = item.message
         log.clear(tenantId=message.tenant_id, dispatchId=message.dispatch_id)
+        used = False
         try:
             claimed = self._dispatches.apply(
                 message.tenant_id,
@@ -164,14 +228,16 @@ class Launcher:
             ).job
             # A claimed attempt without a task is one whose launcher died: the same token gives the same task.
             if claimed.status is Status.PROVISIONING and claimed.task_arn is None:
+                used = True
                 self._run(claimed)
         except NotFoundError:
             log.warning("launch message without a dispatch", event="orphan-message")
         except UnavailableError as error:
             log.warning("launch not certain; it is repeated", event="launch-repeated", error=str(error))
             self._later(item)
-            return
+            return used
         self._acknowledge(item)
+        return used
 
     def _run(self, job: Job) -> None:
         identity = (job.tenant_id, job.dispatch_id)
@@ -179,10 +245,15 @@ class Launcher:
             arn = self._tasks.run(self._spec(job))
         except LaunchRefusedError as error:
             reason = refusal_reason(error)
+            with self._changed:
+                line = ALL if reason.code == THROTTLED else family_of(job)
+                self._pauses.refused(line, reason, self._dispatches.clock())
             log.warning("launch refused", event="launch-refused", code=error.code, reason=reason.code)
             log.metric("LaunchRefused", agent=job.agent, reason=reason.code)
             self._dispatches.apply(*identity, LaunchRefused(attempt=job.attempt, reason=reason))
             return
+        with self._changed:
+            self._pauses.launched(family_of(job))
         decision = self._dispatches.apply(*identity, Launched(attempt=job.attempt, arn=arn), job=job)
         log.info("task started", event="launched", taskArn=arn, attempt=job.attempt)
         log.metric("DispatchLaunched", agent=job.agent)
@@ -191,12 +262,9 @@ class Launcher:
             log.metric("DispatchWaited", max(0.0, waited), "Seconds", agent=job.agent)
 
     def _spec(self, job: Job) -> LaunchSpec:
-        family = names.family(job.agent)
-        if job.workspace == "persistent":
-            family = f"{family}-{job.tenant_id}"
         identity = WorkerIdentity(job.tenant_id, job.dispatch_id, job.attempt)
         return LaunchSpec(
-            family=family,
+            family=family_of(job),
             client_token=f"{job.dispatch_id}-{job.attempt}",
             started_by=worker_protocol.started_by(job.tenant_id, job.dispatch_id, job.attempt),
             environment={
@@ -218,17 +286,3 @@ class Launcher:
             self._queue.extend([item.receipt], RETRY_SECONDS)
         except UnavailableError as error:
             log.warning("message comes again at its time-out", event="extend-lost", error=str(error))
-
-
-def refusal_reason(error: LaunchRefusedError) -> Reason:
-    """What keeps a dispatch waiting, in the guide's terms where it has them."""
-    if "Throttling" in error.code:
-        return Reason(
-            code="launch-throttled", summary="AWS is throttling launches.", remedy="It is retried by itself."
-        )
-    found = failure.classify(failure.TaskEnd(stopped_reason=str(error)))
-    if found is None or not found.issue:
-        return Reason(
-            code="launch-refused", summary=f"ECS refused the launch: {error}", issue="dispatch-stuck-pending"
-        )
-    return Reason.of(found)

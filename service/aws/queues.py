@@ -1,6 +1,7 @@
 """SQS queues."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from service.aws.errors import translated
@@ -24,7 +25,7 @@ class SqsQueue:
         """Send one message, to be received after `delay` seconds (SQS: at most 900)."""
         with translated("sqs"):
             self._client.send_message(
-                QueueUrl=self._url, MessageBody=body, DelaySeconds=min(MAXIMUM_DELAY, max(0, round(delay)))
+                QueueUrl=self._url, MessageBody=body, DelaySeconds=min(MAXIMUM_DELAY, max(0, ceil(delay)))
             )
 
     def receive(self, maximum: int, wait: int) -> list[Received]:

@@ -19,6 +19,7 @@ class Policy:
     # Launches refused for want of capacity or by throttling.
     backoff_base: float = 5
     backoff_max: float = 300
+    early: float = 10  # by which SQS's clock and ours may differ when a delayed message comes
     # PROVISIONING: Fargate starts a task in 30-90 s; a large image takes minutes.
     provisioning_check: float = 60
     max_provisioning: float = 900

@@ -54,7 +54,10 @@ def _claim(job: Job, event: LaunchClaimed, now: float, policy: Policy) -> Decisi
     if job.status is not Status.PENDING:
         return Decision(job=job)
     if job.launch_after is not None and now < job.launch_after:
-        return Decision(job=job, effects=(Enqueue(delay=job.launch_after - now),))
+        # The message that was sent for then is still to come. Only what came a moment early is sent again:
+        # repeated messages would each live on until the launch.
+        early = job.launch_after - now
+        return Decision(job=job, effects=(Enqueue(delay=early),) if early <= policy.early else ())
     return Decision(
         job=job.changed(
             status=Status.PROVISIONING,

@@ -247,6 +247,7 @@ class FakeTasks:
     events: FakeQueue
     fault: Fault = no_fault
     refuse: Callable[[LaunchSpec], str | None] = lambda spec: None
+    throttled: bool = False
     tasks: dict[str, FakeTask] = field(default_factory=dict)
     by_token: dict[str, str] = field(default_factory=dict)
     by_mark: dict[str, str] = field(default_factory=dict)
@@ -258,6 +259,8 @@ class FakeTasks:
         self.fault("run:before")
         known = self.by_token.get(spec.client_token)
         if known is None:
+            if self.throttled:
+                raise LaunchRefusedError("ThrottlingException", "Rate exceeded")
             refusal = self.refuse(spec)
             if refusal is not None:
                 raise LaunchRefusedError("ClientException", refusal)

@@ -1,17 +1,22 @@
 """Launching: fair, within the rate, and never twice."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from outpost.agents import Agent
 from outpost.dispatch import Status
 from service import log
+from service.application import launching
 from service.application.dispatches import Dispatches
 from service.application.launching import Launcher
+from service.application.reconciling import Reconciler
+from service.aws.items import SHARDS
+from service.domain.events import CancelRequested, Enqueue
 from service.domain.keys import ApiKey, Limits
 from service.domain.policy import Policy
-from service.domain.ports import UnavailableError
+from service.domain.ports import LaunchSpec, UnavailableError
 from service.domain.requests import DispatchRequest
 from service.domain.tokens import WorkerTokens
 from tests.service.fakes import FakeClock, FakeCoordination, FakeJobs, FakeQueue, FakeTasks
@@ -45,9 +50,9 @@ class Stack:
             for _ in range(replicas)
         ]
 
-    def post(self, tenant: str, times: int = 1) -> list[str]:
+    def post(self, tenant: str, times: int = 1, agent: Agent = Agent.AIDER) -> list[str]:
         key = ApiKey(api_key_id="k", tenant_id=tenant, key_hash="", key_prefix="", scopes=frozenset())
-        request = DispatchRequest(agent=Agent.AIDER, task="t")
+        request = DispatchRequest(agent=agent, task="t")
         return [self.dispatches.accept(request, key)[0].dispatch_id for _ in range(times)]
 
     def pull(self) -> None:
@@ -72,11 +77,8 @@ def _quiet() -> None:
 def test_one_of_a_quiet_tenant_goes_before_the_thousand_of_a_busy_one() -> None:
     stack = Stack()
     stack.post("busy", 1000)
-    (mine,) = stack.post("quiet")
+    stack.post("quiet")
     stack.pull()
-    position = stack.launchers[0].position("quiet", mine)
-    assert position is not None
-    assert (position.position, position.of) == (2, 1001)
     stack.second()
     order = [task.owner[0] for task in stack.tasks.tasks.values()]
     assert "quiet" in order[:2]
@@ -160,3 +162,149 @@ def test_what_a_stopping_replica_holds_goes_to_the_others_at_once() -> None:
     assert stack.launchers[1].pull(0) == 0
     stack.launchers[0].give_back()
     assert stack.launchers[1].pull(0) == 3
+
+
+# --- refusals: what cannot be launched leaves the rate to what can
+
+
+def without(agent: Agent) -> Callable[[LaunchSpec], str | None]:
+    """There is no capacity for this agent."""
+    return lambda spec: "Capacity is unavailable at this time" if agent in spec.family else None
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_one_agents_shortage_leaves_the_rate_to_the_others(replicas: int) -> None:
+    stack = Stack(replicas)
+    stack.tasks.refuse = without(Agent.CLAUDE)
+    stack.post("acme", 600, Agent.CLAUDE)
+    stack.pull()
+    stack.second()
+    stack.post("rival", 15)
+    stack.post("acme", 15)
+    stack.pull()
+    stack.second()
+    stack.second()
+    assert len(stack.tasks.tasks) == 30, "launched at once, in the face of 600 that are not"
+    before = stack.tasks.calls
+    for _ in range(120):
+        stack.pull()
+        stack.second()
+    assert stack.tasks.calls - before <= 12 * replicas, "one try now and then is enough to see"
+
+
+def test_what_waited_for_capacity_goes_on_when_there_is_some() -> None:
+    stack = Stack()
+    stack.tasks.refuse = without(Agent.CLAUDE)
+    stack.post("acme", 100, Agent.CLAUDE)
+    stack.pull()
+    for _ in range(300):
+        stack.second()
+    stack.tasks.refuse = lambda spec: None
+    for _ in range(40):  # half a minute at most until the next try, then twenty a second
+        stack.second()
+    assert len(stack.tasks.tasks) >= 80, "all but those that were tried and wait for their own next try"
+
+
+def test_a_full_account_is_used_as_tasks_end() -> None:
+    """One refusal costs a second, not the line: what gets free is taken soon."""
+    stack = Stack()
+    free = [0]
+
+    def refuse(_: LaunchSpec) -> str | None:
+        if free[0] <= 0:
+            return "You've reached the limit on the number of vCPUs you can run concurrently"
+        free[0] -= 1
+        return None
+
+    stack.tasks.refuse = refuse
+    stack.post("acme", 600, Agent.CLAUDE)
+    stack.pull()
+    for _ in range(60):
+        free[0] += 5
+        stack.pull()
+        stack.second()
+    assert len(stack.tasks.tasks) >= 60 * 5 * 0.9
+
+
+def test_throttling_of_the_account_pauses_everyone_for_a_moment() -> None:
+    stack = Stack()
+    stack.tasks.throttled = True
+    stack.post("acme", 100)
+    stack.post("rival", 100, Agent.CLAUDE)
+    stack.pull()
+    assert stack.second() == 1
+    stack.tasks.throttled = False
+    for _ in range(12):
+        stack.pull()
+        stack.second()
+    assert len(stack.tasks.tasks) >= 199
+
+
+def test_what_cannot_be_launched_makes_room_in_a_full_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, "BUFFER", 50)
+    stack = Stack()
+    stack.tasks.refuse = without(Agent.CLAUDE)
+    stack.post("acme", 200, Agent.CLAUDE)
+    stack.post("rival")
+    for _ in range(3):
+        stack.pull()
+        stack.second()
+    assert [task.owner[0] for task in stack.tasks.tasks.values()] == ["rival"]
+    # What was let go is not lost: the sweep sends it again.
+    stack.tasks.refuse = lambda spec: None
+    reconciler = Reconciler(
+        dispatches=stack.dispatches, tasks=stack.tasks, shards=SHARDS, tail=lambda agent, arn: []
+    )
+    for _ in range(200):
+        reconciler.sweep_deadlines()
+        stack.pull()
+        stack.second()
+    assert len(stack.tasks.tasks) == 201
+
+
+def test_messages_with_nothing_to_launch_use_no_launches() -> None:
+    stack = Stack()
+    for dispatch_id in stack.post("acme", 1000):
+        stack.dispatches.apply("acme", dispatch_id, CancelRequested(reason="test"))
+    stack.post("acme")
+    stack.pull()
+    stack.second()
+    assert len(stack.tasks.tasks) == 1
+    assert len(stack.queue) == 0
+
+
+def test_a_launch_that_was_not_used_is_not_carried_into_the_next_second() -> None:
+    stack = Stack()
+    (dispatch_id,) = stack.post("acme")
+    stack.dispatches.apply("acme", dispatch_id, CancelRequested(reason="test"))
+    stack.pull()
+    apply = stack.dispatches.apply
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        stack.clock.advance(1)
+        stack.dispatches.apply = apply  # type: ignore[method-assign]
+        stack.post("acme", 60)
+        stack.pull()
+        return apply(*arguments, **named)
+
+    stack.dispatches.apply = slow  # type: ignore[method-assign]
+    assert [stack.second() for _ in range(3)] == [20, 20, 20]
+
+
+def test_a_message_that_comes_again_before_its_time_does_not_live_on() -> None:
+    stack = Stack()
+    stack.tasks.refuse = without(Agent.AIDER)
+    stack.post("acme")
+    for _ in range(6):  # by then it waits for over a minute
+        stack.pull()
+        stack.second()
+        stack.clock.advance(200)
+    stack.pull()
+    stack.second()
+    assert len(stack.queue) == 1, "the one for its next try"
+    for _ in range(50):
+        stack.dispatches._follow(next(iter(stack.store.jobs.values())), Enqueue())
+    stack.pull()
+    for _ in range(31):  # the line is open again by then
+        stack.second()
+    assert len(stack.queue) == 1
