@@ -6,6 +6,7 @@ POST /_outpost/control with the region's token and `{"action": ..., ...}`; the a
 import hmac
 import json
 import signal
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ class Control:
             "no-image": self.no_image,
             "forget-after": self.forget_after,
             "table-age": self.table_age,
+            "evaluate-alarms": self.evaluate_alarms,
+            "minutes": self.minutes,
             "tasks": self.tasks,
         }
 
@@ -137,6 +140,14 @@ class Control:
 
         with self._region.lock:
             set_back(backend("dynamodb").get_table(table), seconds)
+
+    def evaluate_alarms(self, at: float = 0.0) -> dict[str, str]:
+        """Evaluate the alarms now, or as of a time (seconds since 1970); their states by name."""
+        return self._region.alarms.evaluate(at or time.time())
+
+    def minutes(self, count: int = 1) -> dict[str, str]:
+        """Let minutes pass for metrics, alarms and queued messages; the alarms' states."""
+        return self._region.alarms.pass_minutes(count)
 
     def tasks(self) -> list[dict[str, Any]]:
         """Tasks that have not stopped, with the process ids of their programs."""

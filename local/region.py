@@ -18,6 +18,8 @@ from local.aws.moto_app import backend
 from local.aws.quotas import Quotas
 from local.aws.server import serve
 from local.aws.sqs import Sqs
+from local.cloudwatch import from_logs
+from local.cloudwatch.alarms import Alarms
 from local.control import ROUTE as CONTROL_ROUTE
 from local.control import Control
 from local.ecs import events
@@ -70,6 +72,7 @@ class Region:
         self.metrics = Metrics(self.lock)
         indexes.install()
         transactions.install()
+        from_logs.install(lambda: self.metrics.series)
         self.sqs = Sqs(self.gateway)
         self.bus = Bus(self.lock)
         self.bus.fate = self.faults.fate
@@ -82,6 +85,9 @@ class Region:
         self.discovery = Discovery(self.lock, self.ecs, self.addresses, self.balancer.loop)
         self.fargate = self._fargate()
         self.ecs.connect(self.fargate, self.balancer)
+        self.alarms = Alarms(
+            self.lock, self.bus, [self.balancer.count_hosts, self._measure_queues], self.sqs.age
+        )
         self.operator = self._operator()
         self.control = Control(self)
         self._wire()
@@ -120,6 +126,9 @@ class Region:
     def _put_logs(self, group: str, stream: str, lines: list[dict[str, Any]]) -> None:
         with self.lock:
             backend("logs").put_log_events(group, stream, lines)
+
+    def _measure_queues(self) -> None:
+        self.sqs.measure(lambda *measured: self.metrics.record("AWS/SQS", *measured))
 
     def _operator(self) -> Operator:
         iam = self.clients.internal("iam")

@@ -12,7 +12,8 @@ import httpcore
 
 from local.alb.sockets import Sockets
 from local.alb.targets import Target, Targets
-from local.aws.metrics import Dimensions, Metrics
+from local.aws.metrics import Metrics
+from local.cloudwatch.series import Dimensions
 from local.fargate.addresses import Addresses
 
 CONNECT_TIMEOUT = (

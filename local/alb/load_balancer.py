@@ -114,14 +114,15 @@ class LoadBalancer:
                 self.targets.follow(client)
                 if time.monotonic() - counted > HOST_COUNT_EVERY:
                     counted = time.monotonic()
-                    self._count_hosts()
+                    self.count_hosts()
                 try:
                     await asyncio.wait_for(self._changed.wait(), FOLLOW)
                 except TimeoutError:
                     continue
                 self._changed.clear()
 
-    def _count_hosts(self) -> None:
+    def count_hosts(self) -> None:
+        """Record how many targets are healthy now, and how many are not."""
         route = self.route()
         if route is None:
             return

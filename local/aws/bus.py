@@ -4,7 +4,6 @@ moto refuses nothing here and knows no source but PutEvents; delivery on AWS is 
 order, which the fault controls act out (drop, duplicate, delay).
 """
 
-import copy
 import heapq
 import itertools
 import json
@@ -14,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from local.aws.event_patterns import matches, transformed
 from local.aws.moto_app import backend
 
 log = logging.getLogger(__name__)
@@ -58,14 +58,16 @@ class Bus:
 
 def _to_targets(event: dict[str, Any]) -> None:
     for rule in list(backend("events").describe_event_bus("default").rules.values()):
-        if rule.state != "ENABLED" or not rule.event_pattern.matches_event(copy.deepcopy(event)):
+        if rule.state != "ENABLED" or not matches(rule.event_pattern.get_pattern(), event):
             continue
         for target in rule.targets:
             _, _, service, _, _, name = target["Arn"].split(":", 5)
+            transformer = target.get("InputTransformer")
+            message = transformed(transformer, event) if transformer else json.dumps(event)
             if service == "sqs":
-                backend("sqs").send_message(queue_name=name, message_body=json.dumps(event))
+                backend("sqs").send_message(queue_name=name, message_body=message)
             elif service == "sns":
-                backend("sns").publish(json.dumps(event), arn=target["Arn"])
+                backend("sns").publish(message, arn=target["Arn"])
             elif service == "logs":
                 _to_log_group(name.removeprefix("log-group:").removesuffix(":*"), event)
             else:

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 _order = itertools.count()
+POISON = 3  # receives after which a message does not count for the age of the oldest one
 STRING, BINARY = b"\x01", b"\x02"  # how the digest of message attributes tells values apart
 
 
@@ -104,6 +105,20 @@ class Messages:
         self._all.clear()
         self._receipts.clear()
         self._heap.clear()
+
+    def oldest(self) -> float:
+        """Age in seconds of the oldest message, as CloudWatch measures it; 0 when there is none.
+
+        One that has been received three times and was not deleted counts no more: the queue moves it to its
+        end (SQS developer guide, "Available CloudWatch metrics").
+        """
+        sent = [message.sent for message in self._all.values() if message.receives < POISON]
+        return max(0.0, time.time() - min(sent)) if sent else 0.0
+
+    def age(self, seconds: float) -> None:
+        """Let all messages have been sent so much earlier."""
+        for message in self._all.values():
+            message.sent -= seconds
 
     @property
     def next_visible(self) -> float | None:

@@ -1,24 +1,18 @@
-"""AWS's own CloudWatch metrics: one aggregate per metric and minute, so that they do not grow with load."""
+"""AWS's own CloudWatch metrics: what the services measure of themselves, in the current minute."""
 
 import json
 import threading
 import time
-from datetime import UTC, datetime
-from typing import Any
-
-from moto.cloudwatch.models import MetricAggregatedDatum
 
 from local.aws.call import Call
 from local.aws.errors import Response
 from local.aws.moto_app import backend
+from local.cloudwatch.series import AllSeries, Dimensions, key_of
 from local.ecs.model import Task
 
-MINUTE = 60
 READS = frozenset({"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"})
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 READ_UNIT, WRITE_UNIT = 4096, 1024  # bytes of an item that one unit covers
-
-Dimensions = tuple[tuple[str, str], ...]
 
 
 class Metrics:
@@ -26,32 +20,17 @@ class Metrics:
 
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
-        self._open: dict[tuple[str, str, Dimensions], Any] = {}
+
+    @property
+    def series(self) -> AllSeries:
+        """Every metric of the region; hold its lock."""
+        series: AllSeries = backend("cloudwatch").series
+        return series
 
     def record(self, namespace: str, name: str, dimensions: Dimensions, value: float, unit: str) -> None:
         """Add one value to a metric's current minute."""
-        minute = int(time.time()) // MINUTE * MINUTE
-        at = datetime.fromtimestamp(minute, UTC).replace(tzinfo=None)
-        key = (namespace, name, dimensions)
         with self._lock:
-            datum = self._open.get(key)
-            if datum is None or datum.timestamp != at:
-                datum = MetricAggregatedDatum(
-                    namespace,
-                    name,
-                    value,
-                    value,
-                    0.0,
-                    0.0,
-                    [{"Name": k, "Value": v} for k, v in dimensions],
-                    at,
-                    unit,
-                )
-                self._open[key] = datum
-                backend("cloudwatch").metric_data.append(datum)
-            datum.min, datum.max = min(datum.min, value), max(datum.max, value)
-            datum.sample_count += 1
-            datum.sum += value
+            self.series.bucket(key_of(namespace, name, dimensions), time.time(), unit).add(value)
 
     def task(self, task: Task, cpu: float, memory: float) -> None:
         """CPU and memory of a task, in percent of what it has; ECS reports them per service and cluster."""

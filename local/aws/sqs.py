@@ -17,6 +17,7 @@ from local.aws.errors import AwsError, Response
 from local.aws.gateway import Gateway, Handler
 from local.aws.messages import Message, Messages
 from local.aws.moto_app import backend
+from local.cloudwatch.series import Dimensions
 
 MAX_WAIT = 20.0  # seconds of a long poll
 MAX_COUNT = 10  # messages of one receive
@@ -60,6 +61,23 @@ class Sqs:
         with self._arrival:
             self._arrival.notify_all()
         return message
+
+    def measure(self, record: Callable[[str, Dimensions, float, str], None]) -> None:
+        """Record what CloudWatch is told of every queue each minute; hold the region's lock."""
+        for queue in list(backend("sqs").queues.values()):
+            if queue.fifo_queue:
+                continue
+            messages, dimensions = self._of(queue), (("QueueName", queue.name),)
+            visible, hidden, delayed = messages.counts()
+            record("ApproximateNumberOfMessagesVisible", dimensions, visible, "Count")
+            record("ApproximateNumberOfMessagesNotVisible", dimensions, hidden, "Count")
+            record("ApproximateNumberOfMessagesDelayed", dimensions, delayed, "Count")
+            record("ApproximateAgeOfOldestMessage", dimensions, messages.oldest(), "Seconds")
+
+    def age(self, seconds: float) -> None:
+        """Let all messages have been sent so much earlier; hold the region's lock."""
+        for _, messages in self._messages.values():
+            messages.age(seconds)
 
     def receive(self, call: Call) -> dict[str, Any] | Response:
         """ReceiveMessage; takes the lock itself, and only for as long as it looks."""

@@ -3,11 +3,23 @@
 Installed once, where moto's application is made.
 """
 
-from local.moto_extensions import dynamodb, ec2, ecs, efs, iam, logs, route53, s3, servicediscovery
+from local.moto_extensions import (
+    cloudwatch,
+    dynamodb,
+    ec2,
+    ecs,
+    efs,
+    iam,
+    logs,
+    route53,
+    s3,
+    servicediscovery,
+)
 
 
 def install() -> None:
     """Add every extension; a second call changes nothing."""
+    cloudwatch.install()
     dynamodb.install()
     ec2.install()
     ecs.install()
