@@ -123,7 +123,7 @@ def diagnose(
         trouble=trouble,
         look=look,
         notes=tuple(notes),
-        subject=subject(job, everything, target.now) if job and not (issue or alarm) else None,
+        subject=subject(job, everything, target.now, target.names) if job and not (issue or alarm) else None,
     )
 
 

@@ -1,17 +1,27 @@
-"""The dispatch that a run is about: what became of it, and whether what was found explains that."""
+"""The dispatch that a run is about: its life, and whether what was found explains how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from outpost.dispatch import Status
-from runbooks.observations.dispatches import Job
+from outpost.names import WORKER_CONTAINER, Names, log_group
+from runbooks.observations.dispatches import Job, moment
 from runbooks.ranking import Judged
 from runbooks.target import ago
 
 WAITS_LONG = 300  # seconds until launched; as dispatch-stuck-pending's alarm has it
+_ASKED = ("agent", "model", "repository", "branch", "timeoutSeconds", "workspace", "workspaceId")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something in a dispatch's life; without a time, where something of it is kept."""
+
+    at: datetime | None
+    text: str
 
 
 @dataclass(frozen=True)
@@ -22,10 +32,11 @@ class Subject:
     tenant: str
     status: str
     story: str
+    life: tuple[Step, ...] = ()
     unexplained: str = ""
 
 
-def subject(job: Job, judged: Sequence[Judged], now: datetime) -> Subject:
+def subject(job: Job, judged: Sequence[Judged], now: datetime, names: Names) -> Subject:
     """The dispatch, given all that was judged about it."""
     issue, cause = job.issue or job.waiting.get("issue"), job.cause or job.waiting.get("cause")
     explained = any(item.judgement.lit and _concerns(item, job.id, str(issue)) for item in judged)
@@ -34,7 +45,8 @@ def subject(job: Job, judged: Sequence[Judged], now: datetime) -> Subject:
     if blamed and not blamed.judgement.lit:
         explained = True
         story += f" (put down to {blamed.cause.key}, now {blamed.judgement.verdict.value})"
-    return Subject(job.id, job.tenant, job.status, story, "" if explained else _unexplained(job, now))
+    left = "" if explained else _unexplained(job, now)
+    return Subject(job.id, job.tenant, job.status, story, tuple(_life(job, now, names)), left)
 
 
 def _concerns(item: Judged, dispatch: str, issue: str) -> bool:
@@ -45,14 +57,59 @@ def _concerns(item: Judged, dispatch: str, issue: str) -> bool:
 def _story(job: Job, now: datetime) -> str:
     when = job.finished or job.started or job.created
     did = "ended" if job.finished else "started" if job.started else "accepted"
-    files = (job.raw.get("changes") or {}).get("files")
-    changed = f", {files} file(s) changed" if files is not None else ""
-    code = f", exit code {job.raw['exitCode']}" if "exitCode" in job.raw else ""
     words = f": {job.reason}" if job.reason else ""
     return (
-        f"dispatch {job.id} of tenant {job.tenant}: {job.raw.get('agent')} {job.status}{code}{changed}, "
+        f"dispatch {job.id} of tenant {job.tenant}: {job.raw.get('agent')} {job.status}{_result(job)}, "
         f"{did} {ago((now - when).total_seconds())} ago{words}"
     )
+
+
+def _result(job: Job) -> str:
+    files = (job.raw.get("changes") or {}).get("files")
+    code = f", exit code {job.raw['exitCode']}" if "exitCode" in job.raw else ""
+    return code + (f", {files} file(s) changed" if files is not None else "")
+
+
+def _life(job: Job, now: datetime, names: Names) -> Iterator[Step]:
+    """What the job's record tells, in order; all of it was read already."""
+    raw = job.raw
+    asked = ", ".join(f"{name} {raw[name]}" for name in _ASKED if raw.get(name))
+    by = f" with key {raw['apiKeyId']}" if raw.get("apiKeyId") else ""
+    yield Step(job.created, f"accepted{by}: {asked}")
+    if raw.get("deferrals"):
+        yield Step(None, f"its launch was put off {raw['deferrals']} time(s): {_waits_for(job)}")
+    elif job.waiting:
+        yield Step(None, f"waits: {_waits_for(job)}")
+    if raw.get("startFailures"):
+        yield Step(None, f"{raw['startFailures']} task(s) of it never started")
+    if raw.get("attempt"):
+        task = f", task {job.task_id}" if job.task_id else ""
+        yield Step(moment(raw.get("attemptAt")), f"launched: attempt {raw['attempt']}{task}")
+    if job.started:
+        yield Step(job.started, f"running, {_seconds(job.started, job.created)} after it was accepted")
+    if job.finished:
+        after = f" after {_seconds(job.finished, job.started)}" if job.started else ""
+        because = f": {job.reason}" if job.reason else ""
+        yield Step(job.finished, f"{job.status}{after}{_result(job)}{because}")
+    if raw.get("cancelReason"):
+        yield Step(None, f"cancel was asked for: {raw['cancelReason']}")
+    said = {name: text for name, text in (raw.get("stoppedEvidence") or {}).items() if "eason" in name}
+    if said:
+        yield Step(None, f"ECS said: {'; '.join(map(str, said.values()))}")
+    if job.agent and job.task_id:
+        stream = f"{WORKER_CONTAINER}/{WORKER_CONTAINER}/{job.task_id}"
+        yield Step(None, f"log {log_group(job.agent)}, stream {stream}")
+    kept = ", ".join(str(item.get("name")) for item in raw.get("artifacts") or [])
+    if kept:
+        yield Step(None, f"artifacts in s3://{names.artifacts_bucket}/{job.id}/: {kept}")
+
+
+def _waits_for(job: Job) -> str:
+    return str(job.waiting.get("summary") or job.waiting.get("code") or "no reason was recorded")
+
+
+def _seconds(later: datetime, earlier: datetime) -> str:
+    return f"{(later - earlier).total_seconds():.1f} s"
 
 
 def _unexplained(job: Job, now: datetime) -> str:
@@ -61,6 +118,6 @@ def _unexplained(job: Job, now: datetime) -> str:
         return f"dispatch {job.id} ended {job.status}, for none of the guide's causes: {why}"
     waited = (now - job.created).total_seconds()
     if job.status in (Status.PENDING, Status.PROVISIONING) and waited > WAITS_LONG:
-        why = str(job.waiting.get("summary") or job.waiting.get("code") or "no reason was recorded")
-        return f"dispatch {job.id} is {job.status} for {ago(waited)}, for none of the guide's causes: {why}"
+        for_long = f"dispatch {job.id} is {job.status} for {ago(waited)}"
+        return f"{for_long}, for none of the guide's causes: {_waits_for(job)}"
     return ""

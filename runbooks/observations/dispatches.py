@@ -18,7 +18,8 @@ from runbooks.target import Target
 ATTRIBUTES = (
     "tenantId", "dispatchId", "agent", "status", "createdAt", "startedAt", "endedAt", "timeoutSeconds",
     "taskArn", "attempt", "exitCode", "reason", "waitingReason", "model", "repository", "branch",
-    "changes", "summary", "workspace", "stoppedEvidence",
+    "changes", "summary", "workspace", "workspaceId", "stoppedEvidence", "apiKeyId", "attemptAt", "deferrals",
+    "startFailures", "artifacts", "cancelReason",
 )  # fmt: skip
 PER_TENANT = 500  # newest jobs looked at; more are not needed to judge
 TENANTS = 2000  # whose jobs are looked at, each with one request

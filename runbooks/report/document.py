@@ -29,6 +29,10 @@ def document(report: Report, *, everything: bool = False) -> dict[str, Any]:
             "status": report.subject.status,
             "summary": report.subject.story,
             "unexplained": report.subject.unexplained,
+            "life": [
+                {"at": step.at.isoformat() if step.at else None, "text": step.text}
+                for step in report.subject.life
+            ],
         }
     if everything:
         found["refuted"] = [_refuted(item) for item in refuted(report)]

@@ -90,8 +90,11 @@ def _prose(text: str) -> str:
 
 def _facts(report: Report) -> str:
     where = f"Stack {report.target.stack} in {report.target.region}"
-    about = f"<p>{_prose(report.subject.story)}.</p>" if report.subject else ""
-    return f"<p>{_text(where)}, {_when(report.target.now)} UTC.</p>{about}"
+    facts = f"<p>{_text(where)}, {_when(report.target.now)} UTC.</p>"
+    if report.subject is None:
+        return facts
+    rows = [(_when(step.at) if step.at else "", step.text) for step in report.subject.life]
+    return f"{facts}<p>{_prose(report.subject.story)}.</p>{_table(rows, ('time (UTC)', 'what happened'))}"
 
 
 def _when(moment: datetime) -> str:

@@ -41,7 +41,14 @@ _FINDING = _object(
 )
 _REFUTED = _object({"issue": _TEXT, "cause": _TEXT, "verdict": {"enum": ["OK", "SKIPPED"]}, "summary": _TEXT})
 _DISPATCH = _object(
-    {"dispatchId": _TEXT, "tenantId": _TEXT, "status": _TEXT, "summary": _TEXT, "unexplained": _TEXT}
+    {
+        "dispatchId": _TEXT,
+        "tenantId": _TEXT,
+        "status": _TEXT,
+        "summary": _TEXT,
+        "unexplained": _TEXT,
+        "life": _list(_object({"at": {"type": ["string", "null"]}, "text": _TEXT})),
+    }
 )
 
 SCHEMA: dict[str, Any] = {

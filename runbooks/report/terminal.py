@@ -10,6 +10,7 @@ import shlex
 import textwrap
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC
 
 from runbooks.model import Verdict
 from runbooks.ranking import Finding
@@ -18,6 +19,7 @@ from runbooks.remedies import Action
 from runbooks.report.changes import changes
 from runbooks.report.document import refuted
 from runbooks.run import Report
+from runbooks.subject import Subject
 
 WIDTH = 80
 _COLOURS = {Verdict.FAIL: "31;1", Verdict.WARN: "33;1", Verdict.UNKNOWN: "35;1", Verdict.OK: "32"}
@@ -38,7 +40,7 @@ def render(report: Report, style: Style, *, everything: bool = False, plans: boo
     """The findings, root first; `plans` spells out every call, `everything` adds what was refuted."""
     if report.trouble:
         return ""  # the last line says it; that every cause is unknown then needs no list
-    blocks = [_wrapped(report.subject.story + ".", "")] if report.subject else []
+    blocks = [_life(report.subject)] if report.subject else []
     blocks += [
         _finding(report, finding, style, plans) for finding in report.findings if finding.judgement.lit
     ]
@@ -46,6 +48,15 @@ def render(report: Report, style: Style, *, everything: bool = False, plans: boo
     if everything:
         blocks.append(_refuted(report, style))
     return "\n\n".join(block for block in blocks if block)
+
+
+def _life(subject: Subject) -> str:
+    """What happened to the dispatch that the run is about, in UTC."""
+    lines = [_wrapped(subject.story + ".", "")]
+    for step in subject.life:
+        at = f"{step.at.astimezone(UTC):%H:%M:%S}" if step.at else " " * 8
+        lines.append(_wrapped(step.text, f"   {at}  "))
+    return "\n".join(lines)
 
 
 def last_line(report: Report) -> str:

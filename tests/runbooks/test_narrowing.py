@@ -1,13 +1,18 @@
 """Narrowing: what is wrong with a name that names nothing, and what was meant."""
 
+import json
+from datetime import timedelta
+
+import jsonschema
 import pytest
 
 from outpost.errors import OutpostError
 from runbooks.alarms import alarm_name, detected
 from runbooks.looking import CouldNotLook
 from runbooks.narrowing import OF_A_DISPATCH, selected
+from runbooks.report import document, html, schema, terminal
 from runbooks.run import Report, diagnose
-from tests.runbooks.world import FILES, World, target
+from tests.runbooks.world import FILES, NOW, World, target
 
 EFS = "efs-mount-failure"
 UNKNOWN = "01HXYZ00000000000000000000"
@@ -177,3 +182,42 @@ def test_a_jobs_table_that_cannot_be_read_is_no_unknown_dispatch(world: World) -
     report = about(world, UNKNOWN)
     assert report.exit_code == 5
     assert any("dynamodb:Query" in f.judgement.summary for f in report.findings)
+
+
+def test_the_life_of_a_dispatch_is_told_from_its_record(world: World) -> None:
+    """All of it is in the one item that was read anyway."""
+    identity = world.add_job(
+        "COMPLETED",
+        apiKeyId="k1",
+        repository="acme/site",
+        timeoutSeconds=600,
+        deferrals=2,
+        waitingReason={"code": "capacity-unavailable", "summary": "AWS has no capacity."},
+        attempt=2,
+        startFailures=1,
+        attemptAt=NOW.timestamp() - 100,
+        startedAt=(NOW - timedelta(seconds=97)).isoformat(),
+        endedAt=(NOW - timedelta(seconds=10)).isoformat(),
+        exitCode=0,
+        changes={"files": 1},
+        taskArn="arn:aws:ecs:us-east-1:1:task/outpost-dev/t1",
+    )
+    queries = world.calls["dynamodb:Query"]
+    report = about(world, identity)
+    assert world.calls["dynamodb:Query"] == queries + 1
+    assert report.subject is not None
+    assert [(step.at and f"{step.at:%H:%M:%S}", step.text) for step in report.subject.life] == [
+        ("11:58:00", "accepted with key k1: agent claude, repository acme/site, timeoutSeconds 600"),
+        (None, "its launch was put off 2 time(s): AWS has no capacity."),
+        (None, "1 task(s) of it never started"),
+        ("11:58:20", "launched: attempt 2, task t1"),
+        ("11:58:23", "running, 23.0 s after it was accepted"),
+        ("11:59:50", "COMPLETED after 87.0 s, exit code 0, 1 file(s) changed"),
+        (None, "log /ecs/outpost-claude, stream worker/worker/t1"),
+    ]
+    text = terminal.render(report, terminal.Style())
+    assert "   11:58:20  launched: attempt 2, task t1" in text
+    printed = json.loads(document.render(report))
+    jsonschema.validate(printed, schema.SCHEMA)
+    assert printed["dispatch"]["life"][3]["text"] == "launched: attempt 2, task t1"
+    assert "launched: attempt 2, task t1" in html.render(report)
