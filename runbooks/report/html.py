@@ -10,21 +10,13 @@ from html import escape
 from runbooks.looking import Absent, CouldNotLook
 from runbooks.model import Verdict
 from runbooks.observations import Region
-from runbooks.observations.metrics import Series
 from runbooks.ranking import Finding
 from runbooks.redaction import redact
+from runbooks.report.charts import CHARTS, chart
 from runbooks.report.document import refuted
 from runbooks.report.terminal import last_line
-from runbooks.report.timeline import Event, timeline
+from runbooks.report.timeline import timeline
 from runbooks.run import Report
-
-CHARTS = (
-    ("memory", "Control plane memory, %"),
-    ("cpu", "Control plane CPU, %"),
-    ("latency_query", "DynamoDB Query latency, ms"),
-    ("throttled", "Throttled requests"),
-)
-WIDTH, HEIGHT = 260, 60  # pixels of a chart
 
 # The page may load nothing: neither by what is written here nor by what a log line smuggles in.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -50,7 +42,9 @@ figure{display:inline-block;margin:0 1rem 1rem 0;vertical-align:top}
 figcaption,.note{font-size:.85rem}.note,figcaption span{color:var(--soft)}
 svg{display:block;max-width:100%;background:var(--box)}
 svg polyline{fill:none;stroke:currentColor;stroke-width:1.5}
-svg line{stroke:var(--fail);stroke-width:1.5;stroke-dasharray:3 2}
+svg line{stroke:var(--line);stroke-width:1}
+svg line.mark{stroke:var(--fail);stroke-width:1.5;stroke-dasharray:3 2}
+svg circle{fill:currentColor}svg text{fill:var(--soft);font-size:10px;text-anchor:end}
 @media(max-width:40rem){
 body{margin:1rem auto}h1{font-size:1.15rem}
 table,tbody,tr,td{display:block}thead{display:none}tbody tr{padding:.4rem 0}
@@ -62,7 +56,8 @@ figure{display:block;margin-right:0}svg{width:100%}}
 
 def render(report: Report) -> str:
     """The whole page. Reads what the timeline and the charts need through the run's own memory."""
-    body = [f"<h1>{_text(last_line(report))}</h1>", _facts(report)]
+    title = f"Outpost {report.target.stack}: {report.verdict}"
+    body = [f"<h1>{_text(title)}</h1><p>{_prose(last_line(report))}.</p>", _facts(report)]
     body += ["<h2>Findings</h2>", *(_finding(finding) for finding in report.findings)]
     if not report.findings:
         body.append("<p>None.</p>")
@@ -70,7 +65,6 @@ def render(report: Report) -> str:
         region = Region(report.look, report.target)
         body += _around(region)
     body += ["<h2>Considered and refuted</h2>", _table(_refuted(report), ("verdict", "cause", "why"))]
-    title = f"Outpost {report.target.stack}: {report.verdict}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -154,36 +148,10 @@ def _around(region: Region) -> list[str]:
     parts.append("<h2>Metrics</h2>")
     parts.append('<p class="note">Dashed: a task stopped, or a deployment began.</p>')
     try:
-        parts += [_chart(region.metrics.series(name), label, events) for name, label in CHARTS]
+        parts += [
+            chart(region.metrics.series(name), label, unit, least, events)
+            for name, label, unit, least in CHARTS
+        ]
     except (Absent, CouldNotLook) as error:
         parts.append(f"<p>Could not be looked at: {_text(error)}</p>")
     return parts
-
-
-def _chart(series: Series, label: str, events: Sequence[Event]) -> str:
-    """A line of the series, with a mark where a task stopped or a deployment began."""
-    if not series.values:
-        return f"<figure><figcaption>{_text(label)}: no points</figcaption></figure>"
-    first, last = series.times[0], max(series.times[-1], series.times[0] + 1)
-    top = max(series.highest, 1e-9)
-
-    def across(moment: float) -> float:
-        return (moment - first) / (last - first) * WIDTH
-
-    points = " ".join(
-        f"{across(moment):.1f},{HEIGHT - value / top * (HEIGHT - 4):.1f}"
-        for moment, value in zip(series.times, series.values, strict=True)
-    )
-    marks = "".join(
-        f'<line x1="{across(event.time.timestamp()):.1f}" x2="{across(event.time.timestamp()):.1f}" '
-        f'y1="0" y2="{HEIGHT}"/>'
-        for event in events
-        if event.kind in ("stop", "deployment") and first <= event.time.timestamp() <= last
-    )
-    start, end = (f"{datetime.fromtimestamp(moment, UTC):%H:%M}" for moment in (first, last))
-    return (
-        f"<figure><figcaption>{_text(label)}: at most {series.highest:g} "
-        f"<span>{start}–{end}</span></figcaption>"
-        f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
-        f'role="img" aria-label="{_text(label)}">{marks}<polyline points="{points}"/></svg></figure>'
-    )

@@ -4,6 +4,7 @@ import io
 import json
 import shlex
 from contextlib import redirect_stdout
+from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,9 +14,11 @@ import xmlschema
 from tinyhtml5.parser import HTMLParser
 
 from runbooks.looking import CouldNotLook
-from runbooks.report import annotations, document, html, junit, sarif, schema, terminal
+from runbooks.report import annotations, charts, document, html, junit, sarif, schema, terminal
 from runbooks.report.changes import changes
+from runbooks.report.timeline import timeline
 from runbooks.run import Report, diagnose
+from tests.runbooks.judging import log
 from tests.runbooks.world import CONTROL, NOW, World, target, task
 
 FORMATS = Path(__file__).parent / "formats"
@@ -223,10 +226,63 @@ def test_html_has_a_timeline_and_charts(world: World) -> None:
     page = _parsed(html.render(diagnose(target(), world)))
     assert page.find(".//{http://www.w3.org/2000/svg}polyline") is not None
     cells = ["".join(cell.itertext()) for cell in page.iter("td")]
-    assert "(service x) <b>has</b> begun draining" in cells
-    assert [cell for cell in cells if cell.startswith("task dead: exit 137")]
+    assert "<b>has</b> begun draining" in cells
+    assert [
+        cell for cell in cells if cell.startswith("task dead of outpost-control-plane:7 stopped after 600 s")
+    ]
+    texts = ["".join(text.itertext()) for text in page.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == ["100", "0"]  # the scale
     # On a narrow screen each cell stands under its column's name.
     assert all(cell.get("data-head") for cell in page.iter("td"))
+
+
+def test_the_headline_is_short_and_the_verdict_stands_below(failing: Report) -> None:
+    page = _parsed(html.render(failing))
+    assert page.findtext(".//h1") == "Outpost dev: failing"
+    assert terminal.last_line(failing) in "".join("".join(p.itertext()) for p in page.iter("p"))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [(4.09317, "%", "4.09 %"), (186.933, "ms", "187 ms"), (12345.6, "", "12,346"), (0.0, "%", "0 %")],
+)
+def test_numbers_are_rounded(value: float, unit: str, shown: str) -> None:
+    assert charts.amount(value, unit) == shown
+
+
+def test_what_ecs_repeats_for_each_failing_start_is_counted(world: World) -> None:
+    group = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/outpost-control-plane-dev/0123456789abcdef"
+    messages = [
+        "(service outpost-control-plane) has started 1 tasks: (task {n}a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5).",
+        "(service outpost-control-plane) registered 1 targets in (target-group " + group + ").",
+        "(service outpost-control-plane) deregistered 1 targets in (target-group " + group + ").",
+    ]
+    world.service["events"] = [
+        {"createdAt": NOW - timedelta(minutes=9 - n), "message": message.replace("{n}", str(n))}
+        for n in range(4)
+        for message in messages
+    ]
+    world.service["events"].append(
+        {
+            "createdAt": NOW,
+            "message": "(service outpost-control-plane) rolling back to deployment ecs-svc/0123456789.",
+        }
+    )
+    world.stopped = [
+        task(f"dead{n}", "STOPPED", world.service["taskDefinition"], exitCode=1, lived=n) for n in range(4)
+    ]
+    log(world, "started", message="JOBS_TABLE is not set")
+    events, blind = timeline(world.region())
+    told = [(event.kind, event.text) for event in events]
+    assert blind == []
+    assert len([text for kind, text in told if kind == "service"]) == 4
+    assert (
+        "service",
+        "4 × until 11:54:00, the last: registered 1 targets in (target-group outpost-control-plane-dev).",
+    ) in told
+    assert ("service", "rolling back to deployment ecs-svc/0123456789.") in told
+    stops = [text for kind, text in told if kind == "stop"]
+    assert 'it said last: "JOBS_TABLE is not set"' in "".join(stops)
 
 
 def test_html_loads_nothing_and_runs_nothing(failing: Report) -> None:
