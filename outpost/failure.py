@@ -119,6 +119,8 @@ def _never_started(end: TaskEnd) -> Failure:
         summary="The task ended without an exit code and without a reason that is known.",
         remedy="Read the evidence; it is what ECS said.",
         evidence=reasons[:LONGEST_EVIDENCE],
+        # Nothing ran, so nothing is repeated; most of what has no name passes (an error 500 of a service).
+        may_relaunch=True,
     )
 
 

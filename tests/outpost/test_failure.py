@@ -55,7 +55,8 @@ def worker(*messages: str) -> list[str]:
         ("ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve \"fs-0a1b.efs.us-east-1.amazonaws.com\" - check that your file system ID is correct", EFS, "no-mount-target", False),
         ("ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: access denied by server while mounting 127.0.0.1:/", EFS, "", False),
         ("Task fails with 'mount: mounting failed'", EFS, "", False),
-        ("Something that nobody has seen", "", "", False),
+        ("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret x from secrets manager: InternalServiceError: An error occurred on the server side.", "", "", True),
+        ("Something that nobody has seen", "", "", True),
     ],
 )  # fmt: skip
 def test_a_task_that_never_started(reason: str, issue: str, cause: str, again: bool) -> None:
