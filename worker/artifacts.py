@@ -20,16 +20,19 @@ CONTENT_TYPES = {
     "result.json": "application/json",
     MANIFEST: "application/json",
 }
-TRIES = 4  # of one file; each with a fresh URL
-PAUSE = 0.5  # seconds before the second try, doubled before each further one
+# Each try is with fresh URLs. What S3 refuses is tried again a few times (clocks differ, a policy was just
+# mended); while it is away or throttles, for as long as there is patience: the agent's work hangs on it.
+REFUSED_TRIES = 4
+PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before the second try, doubled before each further one
 
 
 class UploadError(OutpostError):
-    """A file could not be stored. `denied`: S3 answered Access Denied, which another try does not change."""
+    """A file could not be stored. `refused`: S3 does not take it (4xx); `denied`: that is Access Denied."""
 
-    def __init__(self, message: str, *, denied: bool) -> None:
+    def __init__(self, message: str, *, denied: bool = False, refused: bool = False) -> None:
         super().__init__("upload-denied" if denied else "upload-failed", message)
         self.denied = denied
+        self.refused = refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,44 +62,59 @@ def upload(
     """Store every artifact. One that fails does not hinder the others; then raises `UploadError`."""
     artifacts = describe(directory)
     give_up = time.monotonic() + patience
-    failed: list[UploadError] = []
     pending = {artifact.name: artifact for artifact in artifacts}
-    for tried in range(TRIES):
-        failed = []
-        for target in control.uploads(
-            [_request(artifact) for artifact in pending.values()], patience=patience
-        ):
-            name = str(target.get("name"))
-            if name not in pending:
-                continue
-            try:
-                _put(str(target["url"]), target.get("headers") or {}, directory / name)
-                del pending[name]
-            except UploadError as error:
-                say(error.message)
-                failed.append(error)
+    tries, pause = 0, PAUSE
+    while True:
+        tries += 1
+        failed = _round(control, directory, pending, give_up - time.monotonic(), say)
         if not pending:
             return artifacts
-        if all(error.denied for error in failed) or time.monotonic() >= give_up:
-            break
-        time.sleep(PAUSE * 2**tried)
-    missing = ", ".join(pending)
-    raise failed[0] if failed else UploadError(f"No upload address for {missing}.", denied=False)
+        lasting = all(error.denied for error in failed) or (
+            all(error.refused for error in failed) and tries >= REFUSED_TRIES
+        )
+        if lasting or time.monotonic() + pause > give_up:
+            missing = ", ".join(pending)
+            raise failed[0] if failed else UploadError(f"No upload address for {missing}.")
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def _round(
+    control: ControlPlane,
+    directory: Path,
+    pending: dict[str, Artifact],
+    patience: float,
+    say: Callable[[str], None],
+) -> list[UploadError]:
+    """Try each pending file once, and take off what is stored; what went wrong with the others."""
+    failed: list[UploadError] = []
+    for target in control.uploads([_request(artifact) for artifact in pending.values()], patience=patience):
+        name = str(target.get("name"))
+        if name not in pending:
+            continue
+        try:
+            _put(str(target["url"]), target.get("headers") or {}, directory / name)
+            del pending[name]
+        except UploadError as error:
+            say(error.message)
+            failed.append(error)
+    return failed
 
 
 def _put(url: str, headers: Mapping[str, str], path: Path) -> None:
     try:
         status, answer = put(url, headers, path)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UploadError(
-            f"Upload of {path.name} failed: {type(error).__name__}: {error}", denied=False
-        ) from error
+        raise UploadError(f"Upload of {path.name} failed: {type(error).__name__}: {error}") from error
     if status >= 300:
         # S3 answers with XML: <Code>AccessDenied</Code>; an expired URL is AccessDenied too, and says so.
         code = re.search(r"<Code>(\w+)</Code>", answer)
-        denied = status == 403 and "expired" not in answer.lower()
+        expired = status == 403 and "expired" in answer.lower()
+        denied = status == 403 and not expired
+        refused = status < 500 and status not in (408, 429) and not expired
         words = "Access Denied" if denied else (code[1] if code else "")
-        raise UploadError(f"Upload of {path.name} failed: HTTP {status} {words}".strip(), denied=denied)
+        message = f"Upload of {path.name} failed: HTTP {status} {words}".strip()
+        raise UploadError(message, denied=denied, refused=refused)
 
 
 def _request(artifact: Artifact) -> dict[str, object]:

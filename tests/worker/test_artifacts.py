@@ -1,0 +1,65 @@
+"""Storing what a worker leaves: as long as the store is away, but not for ever against a refusal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worker.stub import TOKEN, StubControlPlane
+from worker import artifacts
+from worker.artifacts import UploadError, upload
+from worker.control import ControlPlane
+
+
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two artifacts; and no time is lost between tries."""
+    monkeypatch.setattr(artifacts, "PAUSE", 0.001)
+    monkeypatch.setattr(artifacts, "LONGEST_PAUSE", 0.001)
+    (tmp_path / "output.log").write_text("a line\n")
+    (tmp_path / "result.json").write_text("{}\n")
+    return tmp_path
+
+
+@pytest.fixture
+def control() -> Iterator[StubControlPlane]:
+    stub = StubControlPlane({})
+    yield stub
+    stub.close()
+
+
+def stored(control: StubControlPlane, out: Path, patience: float = 30) -> list[str]:
+    files = upload(ControlPlane(control.url, TOKEN), out, patience=patience, say=lambda _: None)
+    return [file.name for file in files]
+
+
+def test_a_store_that_is_away_is_waited_for(control: StubControlPlane, out: Path) -> None:
+    tries: list[str] = []
+
+    def away(path: str) -> tuple[int, dict[str, Any]] | None:
+        tries.append(path)
+        return (503, {}) if path == "/put/output.log" and tries.count(path) <= 12 else None
+
+    control.answer = away
+    assert stored(control, out) == ["output.log", "result.json"]
+    assert tries.count("/put/output.log") == 13
+    assert tries.count("/put/result.json") == 1
+
+
+def test_it_is_not_waited_for_longer_than_there_is_time(control: StubControlPlane, out: Path) -> None:
+    control.answer = lambda path: (503, {}) if path.startswith("/put") else None
+    with pytest.raises(UploadError, match="HTTP 503") as raised:
+        stored(control, out, patience=0.1)
+    assert not raised.value.denied
+
+
+@pytest.mark.parametrize(("status", "tries"), [(400, artifacts.REFUSED_TRIES), (403, 1)])
+def test_what_is_refused_is_not_tried_for_ever(
+    control: StubControlPlane, out: Path, status: int, tries: int
+) -> None:
+    control.answer = lambda path: (status, {}) if path.startswith("/put") else None
+    with pytest.raises(UploadError) as raised:
+        stored(control, out)
+    assert raised.value.denied == (status == 403)
+    assert control.seen.count("/worker/uploads") == tries
