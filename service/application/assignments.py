@@ -54,8 +54,8 @@ class Assignments:
         Raises `RefusedError` and `UnavailableError`.
         """
         # Read before the claim: what cannot be told in full is not claimed.
-        job = self._job(worker)
-        inputs = self._dispatches.store.inputs(worker.tenant_id, worker.dispatch_id)
+        found, inputs = self._dispatches.store.assignment(worker.tenant_id, worker.dispatch_id)
+        job = self._fenced(found, worker)
         if inputs is None:
             raise RefusedError(ENDED)
         git_token = self._git_token(job) if job.git_access else None
@@ -128,7 +128,10 @@ class Assignments:
         return self._job(worker).status.value == "CANCELLING"
 
     def _job(self, worker: WorkerIdentity) -> Job:
-        job = self._dispatches.store.get(worker.tenant_id, worker.dispatch_id)
+        return self._fenced(self._dispatches.store.get(worker.tenant_id, worker.dispatch_id), worker)
+
+    @staticmethod
+    def _fenced(job: Job | None, worker: WorkerIdentity) -> Job:
         if job is None:
             raise RefusedError(ENDED)
         if job.attempt != worker.attempt:

@@ -5,14 +5,14 @@ Partition keys that start with `#` are not tenants': `#input#TENANT#ID` holds wh
 had today.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from service.aws.acceptance import DynamoAcceptance
 from service.aws.errors import code_of, translated
-from service.aws.items import decode_item, difference, encode, job_key, job_of, shared_key
+from service.aws.items import Item, decode_item, difference, encode, job_key, job_of, shared_key
 from service.aws.pages import DynamoPages
 from service.aws.transactions import conflicts, reasons_of, repeated
 from service.aws.workspaces import usage
@@ -54,26 +54,32 @@ class DynamoJobs:
         item = answer.get("Item")
         return job_of(item) if item and "status" in item else None
 
-    def inputs(self, tenant_id: str, dispatch_id: str) -> Inputs | None:
-        with translated("dynamodb"):
-            answer = self._client.get_item(
-                TableName=self._table, Key=shared_key("input", tenant_id, dispatch_id), ConsistentRead=True
-            )
-        item = decode_item(answer.get("Item") or {})
-        return Inputs(task=item["task"], context=item.get("context")) if "task" in item else None
+    def assignment(self, tenant_id: str, dispatch_id: str) -> tuple[Job | None, Inputs | None]:
+        """Both in one call: every dispatch is read so once, on its way to its agent."""
+        keys = [job_key(tenant_id, dispatch_id), shared_key("input", tenant_id, dispatch_id)]
+        job, inputs = None, None
+        for item in self._batch(keys):
+            if "status" in item:
+                job = job_of(item)
+            elif "task" in item:
+                given = decode_item(item)
+                inputs = Inputs(task=given["task"], context=given.get("context"))
+        return job, inputs
 
     def get_many(self, ids: Iterable[tuple[str, str]]) -> list[Job]:
         keys = [job_key(*each) for each in dict.fromkeys(ids)]
-        jobs: list[Job] = []
+        return [job_of(item) for item in self._batch(keys) if "status" in item]
+
+    def _batch(self, keys: list[Item]) -> Iterator[Item]:
+        """The items that exist, in any order; what DynamoDB leaves out of an answer is asked for again."""
         while keys:
             batch, keys = keys[:BATCH], keys[BATCH:]
             with translated("dynamodb"):
                 answer = self._client.batch_get_item(
                     RequestItems={self._table: {"Keys": batch, "ConsistentRead": True}}
                 )
-            jobs += [job_of(item) for item in answer["Responses"].get(self._table, []) if "status" in item]
+            yield from answer["Responses"].get(self._table, [])
             keys += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        return jobs
 
     def due(self, shard: str, now: float, limit: int) -> list[tuple[str, str]]:
         with translated("dynamodb"):

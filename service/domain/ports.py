@@ -127,7 +127,8 @@ class JobStore(Protocol):
 
     def get_many(self, ids: Iterable[tuple[str, str]]) -> list[Job]: ...
 
-    def inputs(self, tenant_id: str, dispatch_id: str) -> Inputs | None: ...
+    def assignment(self, tenant_id: str, dispatch_id: str) -> tuple[Job | None, Inputs | None]:
+        """A dispatch, and what it is to do."""
 
     def save(self, old: Job, new: Job) -> None:
         """Write what differs, on condition that `old` is still what is stored. Raises `ConflictError`."""

@@ -110,9 +110,9 @@ class FakeJobs:
         self._fault("get")
         return [self.jobs[each] for each in dict.fromkeys(ids) if each in self.jobs]
 
-    def inputs(self, tenant_id: str, dispatch_id: str) -> Inputs | None:
+    def assignment(self, tenant_id: str, dispatch_id: str) -> tuple[Job | None, Inputs | None]:
         self._fault("get")
-        return self.given.get((tenant_id, dispatch_id))
+        return self.jobs.get((tenant_id, dispatch_id)), self.given.get((tenant_id, dispatch_id))
 
     def save(self, old: Job, new: Job) -> None:
         self._fault("save:before")

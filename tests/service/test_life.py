@@ -75,7 +75,9 @@ def test_from_post_to_completed(cluster: World, http: TestClient) -> None:
     assert provisioning["status"] == "PROVISIONING"
     worker = token_of(world, provisioning)
 
+    before = len(world.aws.calls)
     assignment = http.post("/worker/claim", json={}, headers=worker).json()
+    assert world.aws.calls[before:] == ["BatchGetItem", "UpdateItem"]
     assert assignment["task"] == BODY["task"]
     assert assignment["gitToken"] is None
     assert shown()["status"] == "RUNNING"

@@ -103,7 +103,7 @@ def test_a_task_of_50000_characters_in_any_script_reaches_the_table(world: World
     task = "\U0001f680" * 50_000
     answer = post(http, world.key(), {"agent": "claude", "task": task})
     assert answer.status_code == 202
-    inputs = world.services.dispatches.store.inputs("acme", answer.json()["dispatchId"])
+    _, inputs = world.services.dispatches.store.assignment("acme", answer.json()["dispatchId"])
     assert inputs is not None
     assert inputs.task == task
 
