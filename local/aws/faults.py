@@ -1,5 +1,6 @@
 """Faults of the AWS API and of event delivery, switched on by tests and by `local.fault`."""
 
+import contextlib
 import random
 import time
 from dataclasses import dataclass, field
@@ -26,8 +27,8 @@ class ApiFault:
     """What befalls calls of an operation (`*`: any) by some callers.
 
     `kind` is throttle, deny, delay or error. `callers` is all, tasks (temporary credentials) or operator.
-    It happens to the next `times` matching calls (0: until cleared), each with `probability`; `seconds` is
-    the delay, `code` the error.
+    It happens to the next `times` matching calls (0: until cleared), each with `probability`, for `lasts`
+    seconds (0: until cleared); `seconds` is the delay, `code` the error.
     """
 
     kind: str
@@ -39,6 +40,12 @@ class ApiFault:
     probability: float = 1.0
     seconds: float = 0.0
     code: str = "InternalServerError"
+    lasts: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def over(self) -> bool:
+        return bool(self.lasts) and time.monotonic() - self.since >= self.lasts
 
     def hits(self, call: Call) -> bool:
         if self.service not in {"*", call.service} or self.operation not in {"*", call.operation}:
@@ -81,7 +88,10 @@ class Faults:
     def guard(self, call: Call) -> None:
         """Raise `AwsError`, or wait, as the first fault that hits this call says."""
         for fault in list(self.api):
-            if fault.hits(call):
+            if fault.over:
+                with contextlib.suppress(ValueError):  # another call has found it over, too
+                    self.api.remove(fault)
+            elif fault.hits(call):
                 _use(fault, self.api)
                 self._befall(fault, call)
                 return
