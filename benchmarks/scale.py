@@ -92,7 +92,11 @@ class Simulation:
             tokens=WorkerTokens("k"),
         )
         self.reconciler = Reconciler(
-            dispatches=self.dispatches, tasks=self.tasks, shards=SHARDS, tail=lambda agent, arn: []
+            dispatches=self.dispatches,
+            tasks=self.tasks,
+            shards=SHARDS,
+            tail=lambda agent, arn: [],
+            read_to=self.launcher.read_to,
         )
         self.happenings: list[tuple[float, int, str, FakeTask]] = []
         self.order = 0

@@ -109,22 +109,28 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         pool_owner=warm.ended,
     )
     authentication = Authentication(keys=key_store, clock=clock)
+    launcher = Launcher(
+        dispatches=lives,
+        queue=launch_queue,
+        tasks=launched,
+        coordination=coordination,
+        tokens=tokens,
+        per_second=settings.launches_per_second,
+    )
     return Services(
         settings=settings,
         clock=clock,
         dispatches=lives,
-        launcher=Launcher(
-            dispatches=lives,
-            queue=launch_queue,
-            tasks=launched,
-            coordination=coordination,
-            tokens=tokens,
-            per_second=settings.launches_per_second,
-        ),
+        launcher=launcher,
         pool=warm,
         follower=follower,
         reconciler=Reconciler(
-            dispatches=lives, tasks=launched, shards=SHARDS, tail=follower.tail, deliver=notifying.due
+            dispatches=lives,
+            tasks=launched,
+            shards=SHARDS,
+            tail=follower.tail,
+            read_to=launcher.read_to,
+            deliver=notifying.due,
         ),
         coordination=coordination,
         authentication=authentication,

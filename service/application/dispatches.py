@@ -170,6 +170,7 @@ class Dispatches:
                     dispatch_id=job.dispatch_id,
                     agent=job.agent,
                     created_at=job.created_at,
+                    queued_at=self.clock() + effect.delay,
                     fresh=fresh,
                     persistent=job.workspace == "persistent",
                 )

@@ -26,6 +26,7 @@ class LaunchMessage:
     dispatch_id: str
     agent: Agent
     created_at: float
+    queued_at: float  # from when on it can be received
     fresh: bool = False
     persistent: bool = False
 
@@ -42,6 +43,7 @@ class LaunchMessage:
                 "agent": self.agent,
                 "createdAt": iso(self.created_at),
                 "createdEpoch": self.created_at,
+                "queuedEpoch": self.queued_at,
                 "fresh": self.fresh,
                 "persistent": self.persistent,
             }
@@ -57,6 +59,7 @@ class LaunchMessage:
                 dispatch_id=found["dispatchId"],
                 agent=Agent(found["agent"]),
                 created_at=float(found["createdEpoch"]),
+                queued_at=float(found["queuedEpoch"]),
                 fresh=bool(found.get("fresh")),
                 persistent=bool(found.get("persistent")),
             )

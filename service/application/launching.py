@@ -24,6 +24,7 @@ from service.domain.ports import (
     UnavailableError,
 )
 from service.domain.tokens import WorkerIdentity, WorkerTokens
+from service.domain.watermark import Watermark
 
 PER_SECOND = 20  # RunTask on Fargate, sustained, per account and region (burst 100)
 BUFFER = 5000  # dispatches held here so that each tenant gets its turn
@@ -61,6 +62,7 @@ class Launcher:
         self._per_second = per_second
         self._waiting: FairQueue[Waiting] = FairQueue()
         self._pauses = Pauses()
+        self._watermark = Watermark()
         self._in_flight: dict[str, Waiting] = {}
         self._changed = threading.Condition()
         self._permits = 0
@@ -86,6 +88,9 @@ class Launcher:
             )
             self._queue.delete([item.receipt for item in shed])
         received = self._queue.receive(RECEIVED, wait)
+        if not received:
+            with self._changed:
+                self._watermark.empty(self._dispatches.clock())
         for message in received:
             self.offer(message)
         return len(received)
@@ -99,10 +104,16 @@ class Launcher:
             return
         item = Waiting(message=message, receipt=received.receipt)
         with self._changed:
+            self._watermark.received(message.queued_at)
             twin = self._waiting.put(message.tenant_id, message.dispatch_id, item, message.family)
             self._changed.notify()
         if twin is not None and twin.receipt != item.receipt:
             self._acknowledge(twin)
+
+    def read_to(self) -> float | None:
+        """Launch messages queued before this time (epoch seconds) have been received; None: not known yet."""
+        with self._changed:
+            return self._watermark.read_to
 
     def waiting(self) -> dict[str, list[str]]:
         """The dispatches in the buffer, by tenant."""

@@ -26,12 +26,14 @@ class Reconciler:
         tasks: Tasks,
         shards: tuple[str, ...],
         tail: Callable[[Agent, str], list[str]],
+        read_to: Callable[[], float | None],
         deliver: Callable[[Job], None] | None = None,
     ) -> None:
         self._dispatches = dispatches
         self._tasks = tasks
         self._shards = shards
         self._tail = tail
+        self._read_to = read_to
         self._deliver = deliver
 
     def sweep_deadlines(self) -> int:
@@ -53,7 +55,7 @@ class Reconciler:
         log.clear(tenantId=job.tenant_id, dispatchId=job.dispatch_id)
         try:
             decision = self._dispatches.apply(
-                job.tenant_id, job.dispatch_id, DeadlinePassed(view=view), job=job
+                job.tenant_id, job.dispatch_id, DeadlinePassed(view=view, read_to=self._read_to()), job=job
             )
         except (NotFoundError, UnavailableError) as error:
             log.warning("not reconciled; it stays due", event="reconcile-lost", error=str(error))

@@ -115,6 +115,7 @@ FIELDS: dict[str, _Codec] = {
     "start_failures": ("startFailures", _same, _same),
     "deferrals": ("deferrals", _same, _same),
     "launch_after": ("launchAfter", _same, _same),
+    "queued_at": ("queuedAt", _same, _same),
     "waiting_reason": ("waitingReason", *_reason),
     "deadline_at": ("deadlineAt", _same, _same),
     "attempt_at": ("attemptAt", _same, _same),

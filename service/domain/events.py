@@ -88,9 +88,14 @@ class CancelRequested:
 
 @dataclass(frozen=True, kw_only=True)
 class DeadlinePassed:
-    """The time by which something should have happened is over; `view` is what ECS says now."""
+    """The time by which something should have happened is over; `view` is what ECS says now.
+
+    `read_to`: launch messages that were queued before this time (epoch seconds) have been received; None
+    where that is not known.
+    """
 
     view: TaskView
+    read_to: float | None = None
 
 
 Event = (

@@ -79,6 +79,7 @@ class Job:
     git_access: bool = False  # the key that asked may use the tenant's git token for this repository
     webhook_url: str | None = None
     launch_after: float | None = None
+    queued_at: float | None = None  # when its last launch message could be received; None: created_at
     waiting_reason: Reason | None = None
     deadline_at: float | None = None
     attempt_at: float | None = None

@@ -10,7 +10,9 @@ from service.domain.times import DAY
 class Policy:
     """How long each state may last and how often it is looked at."""
 
-    # PENDING: a launch message may be lost; the sweep sends another, less often the longer the queue is.
+    # PENDING: a launch message may be lost; the sweep looks, less often the longer the queue is, and sends
+    # another when those that were queued this long after it have been received.
+    queue_disorder: float = 60
     pending_check: float = 60
     pending_check_max: float = 900
     max_pending: float = (

@@ -102,6 +102,7 @@ def _wait(job: Job, reason: Reason, now: float, policy: Policy, **changes: Any) 
         waiting_reason=reason,
         task_arn=None,
         launch_after=now + delay,
+        queued_at=now + delay,
         deadline_at=now + delay + policy.pending_check,
         **changes,
     )
@@ -237,9 +238,12 @@ def _pending_overdue(job: Job, event: DeadlinePassed, now: float, policy: Policy
             issue="dispatch-stuck-pending",
         )
         return _end(job, Status.FAILED, now, policy, reason=reason)
-    # Its launch message may have been lost. A second one does no harm: the claim is conditional.
-    again = job.changed(deadline_at=now + policy.pending_interval(age))
-    return Decision(job=again, effects=(Enqueue(),))
+    deadline = now + policy.pending_interval(age)
+    queued_at = job.queued_at or job.created_at
+    if event.read_to is None or event.read_to < queued_at + policy.queue_disorder:
+        # Its message is still in the queue. Another one for each look would bury the queue (ADR 0029).
+        return Decision(job=job.changed(deadline_at=deadline))
+    return Decision(job=job.changed(deadline_at=deadline, queued_at=now), effects=(Enqueue(),))
 
 
 def _provisioning_overdue(job: Job, event: DeadlinePassed, now: float, policy: Policy) -> Decision:

@@ -113,7 +113,11 @@ class Interleavings(RuleBasedStateMachine):
             dispatches=self.dispatches, queue=self.events, logs=FakeLogs(), evidence=evidence_of
         )
         self.reconciler = Reconciler(
-            dispatches=self.dispatches, tasks=self.tasks, shards=SHARDS, tail=self.follower.tail
+            dispatches=self.dispatches,
+            tasks=self.tasks,
+            shards=SHARDS,
+            tail=self.follower.tail,
+            read_to=self.launcher.read_to,
         )
         self.assignments = Assignments(
             dispatches=self.dispatches,

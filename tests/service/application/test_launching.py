@@ -253,7 +253,11 @@ def test_what_cannot_be_launched_makes_room_in_a_full_buffer(monkeypatch: pytest
     # What was let go is not lost: the sweep sends it again.
     stack.tasks.refuse = lambda spec: None
     reconciler = Reconciler(
-        dispatches=stack.dispatches, tasks=stack.tasks, shards=SHARDS, tail=lambda agent, arn: []
+        dispatches=stack.dispatches,
+        tasks=stack.tasks,
+        shards=SHARDS,
+        tail=lambda agent, arn: [],
+        read_to=stack.launchers[0].read_to,
     )
     for _ in range(200):
         reconciler.sweep_deadlines()

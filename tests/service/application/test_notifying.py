@@ -75,7 +75,12 @@ def test_webhooks_that_hang_leave_the_sweep_to_what_else_is_due() -> None:
     )
     lives = Dispatches(store=jobs, queue=queue, tasks=tasks, policy=Policy(), limits=Limits(), clock=clock)
     reconciler = Reconciler(
-        dispatches=lives, tasks=tasks, shards=SHARDS, tail=lambda *_: [], deliver=notifying.due
+        dispatches=lives,
+        tasks=tasks,
+        shards=SHARDS,
+        tail=lambda *_: [],
+        read_to=clock,
+        deliver=notifying.due,
     )
     hanging = 2 * DUE * len(SHARDS)
     for number in range(hanging):
@@ -84,7 +89,7 @@ def test_webhooks_that_hang_leave_the_sweep_to_what_else_is_due() -> None:
         tenant_id="other",
         dispatch_id="other-1",
         agent=Agent.CLAUDE,
-        created_at=clock() - 60,
+        created_at=clock() - 90,  # long enough for its message to be taken for lost
         timeout_seconds=60,
         deadline_at=clock() - 1,
     )
