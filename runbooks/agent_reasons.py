@@ -69,7 +69,7 @@ def judgement(
     evidence = [_evidence(job, words) for job, words in jobs[:SHOWN]]
     job, words = jobs[0]
     evidence += supporting(lambda: _said(region, job, words))
-    summary = f"{len(jobs)} dispatch(es), last {job.id}: {words}"
+    summary = f"{len(jobs)} dispatch(es), last {job.id}: {words.rstrip('.')}"
     commands = (first(job) if first else read_log(region, job), dispatch_again(region, job, **again(job)))
     if inferred:
         return warn(f"{summary} ({inferred})", *evidence, *also, direct=False).then(*commands)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import wraps
 
 from runbooks import by_hand
-from runbooks.model import Check, Judgement, Verdict, warn
+from runbooks.model import Check, Judgement, Verdict, fail, warn
 from runbooks.observations import Region
 
 
 def also_rolled_back(check: Check) -> Check:
     """Let a check of the control plane's task definition judge also the one that ECS gave up on.
 
-    A warning, because the service runs; without a plan, because what is to be mended is not in use: it has to
-    be corrected where it was declared.
+    A warning once the service runs again; without a plan, because what is to be mended is not in use: it has
+    to be corrected where it was declared.
     """
 
     @wraps(check)
@@ -32,7 +32,8 @@ def also_rolled_back(check: Check) -> Check:
             f"ECS rolled {rejected.name} back, and {runs} runs: {tried.summary}. Correct it where it is "
             "declared, and deploy: as it is, the next deployment fails again"
         )
-        told = warn(summary, *tried.evidence, direct=tried.direct)
+        verdict = warn if region.containers.steady() else fail
+        told = verdict(summary, *tried.evidence, direct=tried.direct)
         return told.by_a_person().then(by_hand.inv(region, "deploy", "--preview"))
 
     return judge_both

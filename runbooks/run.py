@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from outpost.exit_codes import Verdict as ExitCode
+from runbooks.catalogue import causes
 from runbooks.looking import Absent, CouldNotLook, Look, Reader
 from runbooks.model import Cause, Judgement, Verdict, unknown
 from runbooks.narrowing import require_dispatch, selected
@@ -113,6 +114,8 @@ def diagnose(
     region = Region(look, target, dispatch)
     job = require_dispatch(region, dispatch) if dispatch and not trouble else None
     everything = judge(region, chosen, progress)
+    if issue or alarm:
+        everything += roots_of(region, everything, progress)
     judged, notes = waive(everything, waivers, stack=target.stack, today=target.now.date())
     return Report(
         target=target,
@@ -123,8 +126,16 @@ def diagnose(
         trouble=trouble,
         look=look,
         notes=tuple(notes),
-        subject=subject(job, everything, target.now, target.names) if job and not (issue or alarm) else None,
+        subject=subject(region, job, everything) if job and not (issue or alarm) else None,
     )
+
+
+def roots_of(region: Region, judged: Sequence[Judged], progress: Progress) -> tuple[Judged, ...]:
+    """Causes of other issues that hold and explain what a narrowed run has found."""
+    found = {item.cause.key for item in judged if item.judgement.lit}
+    seen = {item.cause.key for item in judged}
+    above = [cause for cause in causes() if found & set(cause.explains) and cause.key not in seen]
+    return tuple(item for item in judge(region, above, progress) if item.judgement.lit) if above else ()
 
 
 def judge(

@@ -8,10 +8,13 @@ from datetime import datetime
 
 from outpost.dispatch import Status
 from outpost.names import WORKER_CONTAINER, Names, log_group
+from runbooks.looking import Absent, CouldNotLook
+from runbooks.observations import Region
 from runbooks.observations.dispatches import Job, moment
 from runbooks.ranking import Judged
 from runbooks.target import ago
 
+QUOTED, LONGEST = 5, 300  # last lines of a log, and characters of each
 WAITS_LONG = 300  # seconds until launched; as dispatch-stuck-pending's alarm has it
 _ASKED = ("agent", "model", "repository", "branch", "timeoutSeconds", "workspace", "workspaceId")
 
@@ -36,8 +39,9 @@ class Subject:
     unexplained: str = ""
 
 
-def subject(job: Job, judged: Sequence[Judged], now: datetime, names: Names) -> Subject:
-    """The dispatch, given all that was judged about it."""
+def subject(region: Region, job: Job, judged: Sequence[Judged]) -> Subject:
+    """The dispatch, given all that was judged about it. Reads its log when nothing explains how it ended."""
+    now = region.target.now
     issue, cause = job.issue or job.waiting.get("issue"), job.cause or job.waiting.get("cause")
     explained = any(item.judgement.lit and _concerns(item, job.id, str(issue)) for item in judged)
     blamed = next((item for item in judged if (item.cause.issue, item.cause.code) == (issue, cause)), None)
@@ -45,8 +49,21 @@ def subject(job: Job, judged: Sequence[Judged], now: datetime, names: Names) -> 
     if blamed and not blamed.judgement.lit:
         explained = True
         story += f" (put down to {blamed.cause.key}, now {blamed.judgement.verdict.value})"
-    left = "" if explained else _unexplained(job, now)
-    return Subject(job.id, job.tenant, job.status, story, tuple(_life(job, now, names)), left)
+    life, left = list(_life(job, region.names)), "" if explained else _unexplained(job, now)
+    if left:
+        life += _last_words(region, job)
+    return Subject(job.id, job.tenant, job.status, story, tuple(life), left)
+
+
+def _last_words(region: Region, job: Job) -> list[Step]:
+    """The end of the agent's output, for a reader who has to find out alone."""
+    if job.agent is None or not job.task_id:
+        return []
+    try:
+        said = [line.message for line in region.logs.worker(job.agent, job.task_id) if line.message.strip()]
+    except (Absent, CouldNotLook) as error:
+        return [Step(None, f"its log could not be looked at: {error}")]
+    return [Step(None, f"it said last: {text[:LONGEST]}") for text in said[-QUOTED:]]
 
 
 def _concerns(item: Judged, dispatch: str, issue: str) -> bool:
@@ -57,7 +74,7 @@ def _concerns(item: Judged, dispatch: str, issue: str) -> bool:
 def _story(job: Job, now: datetime) -> str:
     when = job.finished or job.started or job.created
     did = "ended" if job.finished else "started" if job.started else "accepted"
-    words = f": {job.reason}" if job.reason else ""
+    words = f": {job.reason.rstrip('.')}" if job.reason else ""
     return (
         f"dispatch {job.id} of tenant {job.tenant}: {job.raw.get('agent')} {job.status}{_result(job)}, "
         f"{did} {ago((now - when).total_seconds())} ago{words}"
@@ -70,7 +87,7 @@ def _result(job: Job) -> str:
     return code + (f", {files} file(s) changed" if files is not None else "")
 
 
-def _life(job: Job, now: datetime, names: Names) -> Iterator[Step]:
+def _life(job: Job, names: Names) -> Iterator[Step]:
     """What the job's record tells, in order; all of it was read already."""
     raw = job.raw
     asked = ", ".join(f"{name} {raw[name]}" for name in _ASKED if raw.get(name))
@@ -89,7 +106,7 @@ def _life(job: Job, now: datetime, names: Names) -> Iterator[Step]:
         yield Step(job.started, f"running, {_seconds(job.started, job.created)} after it was accepted")
     if job.finished:
         after = f" after {_seconds(job.finished, job.started)}" if job.started else ""
-        because = f": {job.reason}" if job.reason else ""
+        because = f": {job.reason.rstrip('.')}" if job.reason else ""
         yield Step(job.finished, f"{job.status}{after}{_result(job)}{because}")
     if raw.get("cancelReason"):
         yield Step(None, f"cancel was asked for: {raw['cancelReason']}")
@@ -115,7 +132,7 @@ def _seconds(later: datetime, earlier: datetime) -> str:
 def _unexplained(job: Job, now: datetime) -> str:
     if job.status in (Status.FAILED, Status.TIMEOUT):
         why = job.reason or "no reason was recorded"
-        return f"dispatch {job.id} ended {job.status}, for none of the guide's causes: {why}"
+        return f"dispatch {job.id} ended {job.status}, for none of the guide's causes: {why.rstrip('.')}"
     waited = (now - job.created).total_seconds()
     if job.status in (Status.PENDING, Status.PROVISIONING) and waited > WAITS_LONG:
         for_long = f"dispatch {job.id} is {job.status} for {ago(waited)}"

@@ -54,15 +54,14 @@ def _ended(tasks: list[Task]) -> list[Evidence]:
 
 
 def _judged(region: Region, tasks: list[Task], summary: str, *more: Evidence) -> Judgement:
-    """A failure while the service lacks tasks; a warning when ECS keeps an older revision running."""
-    evidence = _ended(tasks)
-    service = region.containers.service()
-    if service["runningCount"] >= service["desiredCount"] > 0 and not region.containers.deploying():
-        tried, runs = tasks[0].definition.rpartition("/")[2], region.containers.definition().name
-        back = f"ECS rolled {tried} back, and {runs} runs" if tried != runs else f"{runs} runs again"
-        told = warn(f"{summary}; {back}", *evidence, *more)
-        return told.by_a_person() if tried != runs else told
-    return fail(summary, *evidence, *more)
+    """A failure while the service lacks tasks; a warning once ECS keeps an older revision running."""
+    verdict = warn if region.containers.steady() else fail
+    evidence, runs = (*_ended(tasks), *more), region.containers.definition().name
+    tried = tasks[0].definition.rpartition("/")[2]
+    if tried == runs or not region.containers.rolled_back():
+        return verdict(summary, *evidence)
+    told = verdict(f"{summary.rstrip('.')}; ECS rolled {tried} back, and {runs} runs", *evidence)
+    return told.by_a_person()
 
 
 def _roll_back(region: Region) -> Plan | None:

@@ -73,6 +73,12 @@ class Containers:
         deployments = self.service().get("deployments", [])
         return len(deployments) > 1 or any(d.get("rolloutState") == "IN_PROGRESS" for d in deployments)
 
+    def steady(self) -> bool:
+        """Whether all the tasks that are wanted run, of one deployment."""
+        service = self.service()
+        running, desired = service.get("runningCount", 0), service.get("desiredCount", 0)
+        return running >= desired > 0 and not self.deploying()
+
     def definition(self) -> Definition:
         """The task definition that the service wants. Raises `Absent`."""
         return self.described(self._tried or str(self.service()["taskDefinition"]))

@@ -72,7 +72,7 @@ def last_line(report: Report) -> str:
         return f"unknown: {redact(report.unexplained)}; {spent}"
     if report.verdict == "unknown" and not roots:
         return f"unknown: {len(report.findings)} of {spent.replace('checked', 'could not be told;', 1)}"
-    first = f"{roots[0].cause.key}: {redact(roots[0].judgement.summary)}"
+    first = f"{roots[0].cause.key}: {redact(roots[0].judgement.summary).rstrip('.')}"
     more = f" (and {len(roots) - 1} more)" if len(roots) > 1 else ""
     return f"{report.verdict}: {first}{more}; {spent}"
 

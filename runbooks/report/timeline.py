@@ -54,7 +54,8 @@ def counted(events: Sequence[Event]) -> list[Event]:
     """Events of which many are alike but for ids and numbers as one, with how many and until when."""
     alike: dict[tuple[str, str], list[Event]] = {}
     for event in sorted(events, key=lambda event: event.time):
-        alike.setdefault((event.kind, _IDENTITY.sub("_", event.text)), []).append(event)
+        text = event.text.partition(": ")[2] if event.kind == "alarm" else event.text
+        alike.setdefault((event.kind, _IDENTITY.sub("_", text)), []).append(event)
     found: list[Event] = []
     for same in alike.values():
         if len(same) < MANY:

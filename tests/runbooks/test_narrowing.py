@@ -12,7 +12,7 @@ from runbooks.looking import CouldNotLook
 from runbooks.narrowing import OF_A_DISPATCH, selected
 from runbooks.report import document, html, schema, terminal
 from runbooks.run import Report, diagnose
-from tests.runbooks.world import FILES, NOW, World, target
+from tests.runbooks.world import FILES, NOW, World, target, task
 
 EFS = "efs-mount-failure"
 UNKNOWN = "01HXYZ00000000000000000000"
@@ -126,7 +126,17 @@ def test_a_failure_that_nothing_explains_is_not_healthy(world: World, status: st
     )
     report = about(world, identity)
     assert (report.verdict, report.exit_code) == ("unknown", 5)
-    assert report.unexplained.endswith("none of the guide's causes: It ended with 5.")
+    assert report.unexplained.endswith("none of the guide's causes: It ended with 5")
+
+
+def test_what_nothing_explains_is_given_with_the_end_of_its_log(world: World) -> None:
+    lines = [json.dumps({"stream": "agent", "message": f"line {number}"}) for number in range(9)]
+    world.log["/ecs/outpost-claude"] = lines
+    identity = world.add_job(exitCode=5, taskArn="arn:aws:ecs:us-east-1:1:task/outpost-dev/t1")
+    report = about(world, identity)
+    assert report.subject is not None
+    said = [step.text for step in report.subject.life if step.text.startswith("it said last")]
+    assert said == [f"it said last: line {number}" for number in range(4, 9)]
 
 
 def test_a_fault_elsewhere_does_not_explain_a_dispatch(world: World) -> None:
@@ -221,3 +231,17 @@ def test_the_life_of_a_dispatch_is_told_from_its_record(world: World) -> None:
     jsonschema.validate(printed, schema.SCHEMA)
     assert printed["dispatch"]["life"][3]["text"] == "launched: attempt 2, task t1"
     assert "launched: attempt 2, task t1" in html.render(report)
+
+
+def test_an_alarm_leads_to_the_root_also_where_that_is_another_issues(world: World) -> None:
+    """And to nothing else that is wrong: a run that is narrowed stays so."""
+    world.environment["JOBS_TABLE"] = ""
+    world.put_control_plane(7)
+    world.running, world.service["runningCount"] = [], 0
+    world.stopped = [task("dead", "STOPPED", world.service["taskDefinition"], exitCode=1, lived=1)]
+    world.idle_timeout = "300"
+    report = diagnose(target(), world, alarm="outpost-dev-control-plane-not-starting")
+    assert [finding.cause.key for finding in report.findings] == ["health-check-failing/missing-environment"]
+    assert report.findings[0].explains == ("application-error",)
+    healthy = diagnose(target(), World(), alarm="outpost-dev-control-plane-not-starting")
+    assert {item.cause.issue for item in healthy.judged} == {"control-plane-not-starting"}

@@ -197,7 +197,7 @@ def test_what_stands_in_backticks_is_code_in_html(world: World) -> None:
 def test_a_dispatch_that_nothing_explains_is_told_in_every_format(world: World) -> None:
     identity = world.add_job(exitCode=5, reason={"code": "agent-failed", "summary": "It ended with 5."})
     report = diagnose(target(), world, dispatch=identity)
-    why = f"dispatch {identity} ended FAILED, for none of the guide's causes: It ended with 5."
+    why = f"dispatch {identity} ended FAILED, for none of the guide's causes: It ended with 5"
     assert terminal.last_line(report).startswith(f"unknown: {why}")
     assert terminal.render(report, terminal.Style()).startswith(f"dispatch {identity} of tenant demo: claude")
     printed = json.loads(document.render(report))

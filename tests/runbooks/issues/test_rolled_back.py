@@ -109,3 +109,14 @@ def test_an_image_that_cannot_be_pulled_is_told_while_nothing_runs(world: World)
     world.stopped = [task("dead", "STOPPED", world.service["taskDefinition"], **UNPULLED)]
     report = assert_root(world, f"{NOT_STARTING}/application-error", Verdict.FAIL)
     assert "CannotPullContainerError" in report.findings[0].judgement.summary
+
+
+def test_while_it_is_being_rolled_back_the_root_is_the_same_and_a_failure(world: World) -> None:
+    """The tasks of before are not all back yet; and nothing may move the service once more."""
+    rolled_back(world, ends=CRASH, environment={"S3_ARTIFACTS_BUCKET": ""})
+    world.service["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+    earlier = {"id": "ecs-svc/0", "status": "ACTIVE", "runningCount": 1, "taskDefinition": TRIED}
+    world.service["deployments"].append(earlier)
+    key, effect = f"{UNHEALTHY}/missing-environment", f"{NOT_STARTING}/application-error"
+    report = assert_root(world, key, Verdict.FAIL, effect)
+    assert [item.plan for item in report.judged if item.judgement.lit] == [None, None]
