@@ -58,7 +58,7 @@ def classify(end: TaskEnd) -> Failure | None:
 
 def no_changes(log_tail: Sequence[str]) -> Failure:
     """Why an agent that ended well changed nothing, as far as its log tells."""
-    lines = signs.parse(log_tail)
+    lines = signs.recent(signs.parse(log_tail))
     sign, evidence = signs.first(log_signs.NO_CHANGES, lines)
     if sign is not None:
         return _failure(sign, evidence)
@@ -212,7 +212,7 @@ def _failed(end: TaskEnd) -> Failure:
     reasons = f"{end.stopped_reason} {end.container_reason}".strip()
     if sign := signs.match(launch_signs.LAUNCH, reasons):
         return _failure(sign, reasons)
-    sign, evidence = signs.first(log_signs.FAILED, signs.parse(end.log_tail))
+    sign, evidence = signs.first(log_signs.FAILED, signs.recent(signs.parse(end.log_tail)))
     if sign is not None:
         return _failure(sign, evidence)
     control_plane = end.family == CONTROL_PLANE_FAMILY

@@ -90,6 +90,13 @@ def match(signs: Sequence[Sign], text: str) -> Sign | None:
     return next((sign for sign in signs if sign.pattern.search(text)), None)
 
 
+def recent(lines: Sequence[Line]) -> list[Line]:
+    """The worker's lines, and of the agent's those at its end: what it recovered from is not its end."""
+    said = [line for line in lines if line.stream != "worker" and not _STACK_FRAME.search(line.text)]
+    last = {id(line) for line in said[-RECENT:]}
+    return [line for line in lines if line.stream == "worker" or id(line) in last]
+
+
 def first(signs: Sequence[Sign], lines: Sequence[Line]) -> tuple[Sign | None, str]:
     """The first sign, in the order of the signs, that a line shows, and the last such line."""
     for sign in signs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from outpost.agents import AGENTS
-from runbooks.agent_reasons import judgement, unresolved
+from runbooks.agent_reasons import judgement, unchanged, unresolved
 from runbooks.alarms import LogAlarm
 from runbooks.egress import blocked_routes
 from runbooks.model import Judgement, Runbook, Severity
@@ -98,7 +98,8 @@ def no_progress_loop(region: Region) -> Judgement:
     """The agent repeated the same steps until its deadline."""
     return judgement(
         region,
-        unresolved(region, ISSUE, "no-progress-loop"),
+        # Gemini's CLI sees a loop by itself, and ends as if all were well.
+        unresolved(region, ISSUE, "no-progress-loop") + unchanged(region, "no-progress-loop"),
         "no agent repeated the same steps until its deadline",
         inferred="inferred: one tool call makes up most of its last steps; each may have had a reason",
         again=lambda job: {"timeoutSeconds": max(SHORTEST, _timeout(job) // 2)},

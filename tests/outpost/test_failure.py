@@ -143,6 +143,109 @@ def test_false_friends_in_an_agents_output_classify_nothing(line: str) -> None:
     assert classified(TaskEnd(exit_code=1, log_tail=agent(line), agent_started=True)).code == "agent-failed"
 
 
+RATE, NETWORK, LOOPING = "model-rate-limited", "network-unreachable", "no-progress-loop"
+
+
+# One line each as the CLIs print it, after the worker's adapters (the sources: their issue trackers).
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ('API Error: 529 {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}', RATE),
+        ('API Error (429 {"type":"error","error":{"type":"rate_limit_error"}}) · Retrying in 4 seconds… (attempt 3/10)', RATE),
+        ("API Error: Repeated 529 Overloaded errors", RATE),
+        ("error: Claude AI usage limit reached|1753088400", ""),
+        ("Claude AI usage limit reached|1753088400", RATE),
+        ("warning: Reconnecting... 2/5 (stream disconnected before completion: Rate limit reached for gpt-5 in organization org-x)", RATE),
+        ("error: stream disconnected before completion: Rate limit is exceeded. Try again in 11 seconds.", RATE),
+        ("error: exceeded retry limit, last status: 429 Too Many Requests", RATE),
+        ("error: Quota exceeded. Check your plan and billing details.", RATE),
+        ("Attempt 1 failed: You have exhausted your capacity on this model. Your quota will reset after 5s.. Retrying after 6173ms...", RATE),
+        ('error: [API Error: {"error":{"code":429,"message":"You exceeded your current quota, please check your plan"}}]', RATE),
+        ('[API Error: got status: 429 Too Many Requests. {"error":{}}', RATE),
+        ("litellm.RateLimitError: RateLimitError: DeepseekException - ", RATE),
+        ("API Error (Request timed out.) · Retrying in 8 seconds… (attempt 5/10)", NETWORK),
+        ("warning: Reconnecting... 3/5 (error sending request for url (https://api.openai.com/v1/responses))", NETWORK),
+        ("warning: Loop detected, stopping execution", LOOPING),
+        ("A potential loop was detected. This can happen due to repetitive tool calls or other model behavior.", LOOPING),
+        ("Error: The model grok-99 does not exist or your team 1f2e does not have access to it.", "model-not-found"),
+        ("Model not found: xai/grok-99", "model-not-found"),
+    ],
+)  # fmt: skip
+def test_what_the_clis_say_at_their_end(line: str, cause: str) -> None:
+    log = agent("I will look at the repository first.", line)
+    assert classified(TaskEnd(exit_code=1, log_tail=log, agent_started=True)).cause == cause
+
+
+# Work on such things is not such a thing: as an agent's own words, as its tools' output, as a task's text.
+TALK = [
+    "I will retry when the API returns 429 Too Many Requests, with exponential backoff.",
+    "The client now handles RESOURCE_EXHAUSTED and rate_limit_error alike.",
+    "Added a test: `API Error: 429` is shown to the user.",
+    "tool result: HTTP 429 Too Many Requests",
+    'tool result: raise RateLimitError("Resource has been exhausted")',
+    "tool Edit: src/errors.py: class ETIMEDOUT(Exception)",
+    "tool result: if (error.code === 'ETIMEDOUT') retry()",
+    "tool error: grep: no match for ENETUNREACH",
+    "The model `Invoice` does not exist yet, so I will create it in models.py.",
+    "Model not found in the registry: I register it at start-up.",
+    "tool result: the requested model 'User' does not exist",
+    "I documented what to do when git says: fatal: detected dubious ownership in repository",
+    "tool error: sh: ./deploy.sh: Permission denied",
+    "The README explains `Permission denied (publickey)`.",
+    "A user with an Invalid API key now gets 401.",
+    "I fixed the potential loop that was detected in the scheduler.",
+]
+
+
+@pytest.mark.parametrize("line", TALK)
+def test_an_agent_that_talks_about_a_failure_has_not_had_it(line: str) -> None:
+    said = agent("I will look at the repository first.", line, "Tests fail: 2 of 31.")
+    assert classified(TaskEnd(exit_code=1, log_tail=said, agent_started=True)).code == "agent-failed"
+
+
+@pytest.mark.parametrize("line", TALK)
+def test_an_agent_that_talks_about_it_until_its_deadline_ran_out_of_time(line: str) -> None:
+    said = agent(*(text for n in range(10) for text in (f"tool Edit: file {n}", line)))
+    failure = classified(TaskEnd(exit_code=124, log_tail=said, agent_started=True))
+    assert failure.cause == "task-too-complex"
+
+
+@pytest.mark.parametrize(
+    "line", [*TALK, "All of it is there already. Let me know if you need anything else."]
+)
+def test_an_agent_that_talks_about_it_and_ends_well_is_not_put_down_to_it(line: str) -> None:
+    said = agent("I looked around.", line, "Nothing has to be changed: the feature is implemented.")
+    assert no_changes(said).cause == ""
+
+
+def test_what_an_agent_recovered_from_is_not_why_it_failed() -> None:
+    early = agent("API Error: 429 rate_limit, retrying (attempt 1 of 10)", "tool error: File does not exist.")
+    later = agent(*(f"tool Edit: file {number}" for number in range(30)), "Two tests fail.")
+    assert classified(TaskEnd(exit_code=1, log_tail=early + later, agent_started=True)).code == "agent-failed"
+    assert no_changes(early + later).cause == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("tool error: Claude requested permissions to write to /work/dispatch/repository/" + "deep/" * 30 + "a.py, but you haven't granted it yet.", "read-only-mode"),
+        ("I need permission to create the file. Please grant it when prompted.", "read-only-mode"),
+        ("I'm currently in a read\u2011only workspace, so I can't modify README.md.", "read-only-mode"),
+        ("Your repo is read\u2011only here, so below are the edits that you can apply.", "read-only-mode"),
+        ("tool error (exit code 1): patch rejected: writing is blocked by read-only sandbox; rejected by user approval settings", "read-only-mode"),
+        ("tool error: EROFS: read-only file system, open 'a.py'", "read-only-mode"),
+        ("tool error: EACCES: permission denied, open 'test.py'", "read-only-mode"),
+        ("I made the property read-only, as it was already.", ""),
+        ("The settings object is a read-only view; nothing to change.", ""),
+        ("warning: Loop detected, stopping execution", LOOPING),
+        ("The class lives on another branch, `release/2.x`.", "wrong-branch"),
+        ("See the guide on how to merge another branch.", ""),
+    ],
+)  # fmt: skip
+def test_why_nothing_was_changed(line: str, cause: str) -> None:
+    assert no_changes(agent("I will look at the repository first.", line)).cause == cause
+
+
 def test_a_timeout_with_two_hits_long_ago_was_not_rate_limited() -> None:
     log = agent("API Error: 429 rate_limit, retrying", "API Error: 429 rate_limit, retrying") + agent(
         *(f"tool Edit: file {number}" for number in range(40))

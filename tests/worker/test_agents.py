@@ -60,12 +60,14 @@ def test_without_a_model_none_is_invented_but_where_the_cli_needs_one(agent: Age
         ("codex-api-key-refused", "agent-fails-immediately", ""),
         ("aider-api-key-refused", "agent-fails-immediately", ""),
         ("codex-model-rate-limited", "agent-timeout", "model-rate-limited"),
+        ("claude-model-overloaded", "agent-timeout", "model-rate-limited"),
+        ("grok-model-not-found", "agent-fails-immediately", "model-not-found"),
     ],
 )
 def test_a_clis_own_failure_is_read_and_classified(recording: str, issue: str, cause: str) -> None:
     reader = ADAPTERS[agent_of(recording)].reader()
     log = replayed(recording, reader)
-    assert reader.error or recording == "permission-denied"
+    assert reader.error or recording in ("permission-denied", "grok-model-not-found")  # plain text
     failure = classify(TaskEnd(exit_code=1, log_tail=log, agent_started=True))
     assert failure is not None
     assert (failure.issue, failure.cause) == (issue, cause)
@@ -77,6 +79,8 @@ def test_a_clis_own_failure_is_read_and_classified(recording: str, issue: str, c
         ("model-rate-limited", "model-rate-limited"),
         ("gemini-model-rate-limited", "model-rate-limited"),
         ("aider-model-rate-limited", "model-rate-limited"),
+        ("codex-stream-rate-limited", "model-rate-limited"),
+        ("gemini-capacity-exhausted", "model-rate-limited"),
         ("network-unreachable", "network-unreachable"),
         ("no-progress-loop", "no-progress-loop"),
         ("task-too-complex", "task-too-complex"),
@@ -89,12 +93,24 @@ def test_what_a_timed_out_agent_was_doing(recording: str, cause: str) -> None:
     assert (failure.issue, failure.cause) == ("agent-timeout", cause)
 
 
-@pytest.mark.parametrize("cause", ["task-misunderstood", "wrong-branch", "file-not-found", "read-only-mode"])
-def test_why_an_agent_changed_nothing(cause: str) -> None:
-    reader = ADAPTERS[agent_of(cause)].reader()
-    failure = no_changes(as_json(replayed(cause, reader)))
-    assert (failure.issue, failure.cause) == ("agent-no-changes", cause)
-    assert reader.summary
+@pytest.mark.parametrize(
+    ("recording", "issue", "cause"),
+    [
+        *(
+            (cause, "agent-no-changes", cause)
+            for cause in ("task-misunderstood", "wrong-branch", "file-not-found", "read-only-mode")
+        ),
+        ("codex-read-only-mode", "agent-no-changes", "read-only-mode"),
+        ("claude-read-only-mode", "agent-no-changes", "read-only-mode"),
+        ("gemini-task-misunderstood", "agent-no-changes", "task-misunderstood"),
+        ("gemini-no-progress-loop", "agent-timeout", "no-progress-loop"),
+    ],
+)
+def test_why_an_agent_changed_nothing(recording: str, issue: str, cause: str) -> None:
+    reader = ADAPTERS[agent_of(recording)].reader()
+    failure = no_changes(as_json(replayed(recording, reader)))
+    assert (failure.issue, failure.cause) == (issue, cause)
+    assert reader.summary or recording == "gemini-no-progress-loop"
 
 
 def as_json(lines: list[str]) -> list[str]:

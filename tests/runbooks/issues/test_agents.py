@@ -82,3 +82,11 @@ def test_a_key_that_is_not_given_to_the_task_is_wired(world: World) -> None:
     assert finding.plan is not None
     container = finding.plan.actions[0].call.parameters["containerDefinitions"][0]
     assert container["secrets"][0]["name"] == "XAI_API_KEY"
+
+
+def test_a_loop_that_the_cli_stopped_by_itself_ends_well_and_changes_nothing(world: World) -> None:
+    line = {"stream": "agent", "message": "warning: Loop detected, stopping execution"}
+    world.log[log_group(Agent.GEMINI)] = [json.dumps(line)]
+    task = "arn:aws:ecs:us-east-1:1:task/outpost-dev/t1"
+    world.add_job("COMPLETED", agent="gemini", changes=EMPTY, taskArn=task)
+    assert_root(world, "agent-timeout/no-progress-loop", Verdict.WARN)
