@@ -1,0 +1,1 @@
+"""A day of a million dispatches on a simulated clock, with AWS's real limits."""
