@@ -6,6 +6,7 @@ BENCHMARKS = {
     "control-plane": "benchmarks.control_plane",
     "scale": "benchmarks.scale --total 20000 --seconds 1728",  # an hour's worth; alone: the whole day
     "growth": "benchmarks.growth",
+    "diagnose": "benchmarks.diagnose",
     "dispatch": "benchmarks.dispatch_latency",
     "warm": "benchmarks.dispatch_latency --warm",
 }

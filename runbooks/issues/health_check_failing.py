@@ -8,7 +8,7 @@ from runbooks import table_access
 from runbooks.alarms import MetricAlarm
 from runbooks.definitions import deploy, next_memory, with_earlier_settings, with_environment, with_memory
 from runbooks.looking import Absent
-from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
+from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, unknown, warn
 from runbooks.observations import Region
 from runbooks.observations.shapes import Definition
 from runbooks.remedies import Plan
@@ -130,7 +130,20 @@ def memory_exhausted(region: Region) -> Judgement:
         return fail(f"{definition.memory} MB are not enough for the control plane", *evidence)
     if evidence:
         return warn(f"the control plane uses {max(recent):.0f} % of its memory", *evidence)
-    return ok(f"no task was killed for memory; highest use {used.highest:.0f} % of {definition.memory} MB")
+    measured = f"highest use {used.highest:.0f} %" if used.values else "its use was not measured yet"
+    return ok(f"no task was killed for memory; {measured} of {definition.memory} MB")
+
+
+def _unhealthy(region: Region) -> list[Evidence]:
+    return [
+        Evidence(
+            "elbv2:DescribeTargetHealth",
+            f"{target['Target']['Id']}:{target['Target'].get('Port')}",
+            f"unhealthy: {target['TargetHealth'].get('Description') or target['TargetHealth'].get('Reason')}",
+            "healthy",
+        )
+        for target in region.balancer.unhealthy()[:2]
+    ]
 
 
 def _container_port(definition: Definition) -> int:
@@ -174,17 +187,16 @@ def port_mismatch(region: Region) -> Judgement:
                 "elbv2:DescribeTargetGroups", group["TargetGroupName"], f"health checks on {probe}", listens
             )
         )
-    if not evidence:
-        return ok(f"PORT, the port mapping and the target group agree on {listens}")
-    evidence += [
-        Evidence(
-            "elbv2:DescribeTargetHealth",
-            f"{target['Target']['Id']}:{target['Target'].get('Port')}",
-            f"unhealthy: {target['TargetHealth'].get('Description') or target['TargetHealth'].get('Reason')}",
-            "healthy",
+    agree = f"PORT, the port mapping and the target group agree on {listens}"
+    if not evidence and not region.tried and region.containers.steady() and region.balancer.none_healthy():
+        # Tasks run, and the load balancer takes none of them: no cause may let that read as healthy.
+        told = _unhealthy(region)
+        return unknown(
+            f"{agree}, and yet no target is healthy: {told[0].saw}; read the log: ./inv logs", *told
         )
-        for target in region.balancer.unhealthy()[:2]
-    ]
+    if not evidence:
+        return ok(agree)
+    evidence += _unhealthy(region)
     return fail(f"the control plane listens on {listens}, the load balancer calls {mapped}", *evidence)
 
 

@@ -86,7 +86,7 @@ def _timeouts(region: Region) -> tuple[int, int]:
     """How long the service, and the load balancer, keep an idle connection, in seconds."""
     setting = region.containers.definition().environment.get("KEEP_ALIVE_SECONDS", "")
     keep_alive = int(setting) if setting.isdigit() else DEFAULT_KEEP_ALIVE
-    return keep_alive, int(region.balancer.attributes().get("idle_timeout.timeout_seconds", "60"))
+    return keep_alive, region.balancer.idle_timeout()
 
 
 def _keep_longer(region: Region) -> Plan | None:

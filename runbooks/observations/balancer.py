@@ -30,6 +30,14 @@ class Balancer:
         answer = self._look("elbv2:DescribeLoadBalancerAttributes", LoadBalancerArn=arn)
         return {item["Key"]: item["Value"] for item in answer.get("Attributes", [])}
 
+    def idle_timeout(self) -> int:
+        """Seconds after which the load balancer closes an idle connection."""
+        name = "idle_timeout.timeout_seconds"
+        try:
+            return int(self.attributes()[name])
+        except (KeyError, ValueError) as error:
+            raise CouldNotLook("elbv2:DescribeLoadBalancerAttributes", "failed", f"no {name}") from error
+
     def target_group(self) -> Answer:
         """The target group that the service registers its tasks with. Raises `Absent`."""
         wired = self._containers.service().get("loadBalancers", [])
@@ -52,6 +60,11 @@ class Balancer:
     def unhealthy(self) -> list[Answer]:
         """Targets that the load balancer found not healthy; those on their way in or out are not counted."""
         return [t for t in self.health() if t.get("TargetHealth", {}).get("State") == "unhealthy"]
+
+    def serves(self) -> bool:
+        """Whether a target is healthy, or is looked at for the first time."""
+        states = {target.get("TargetHealth", {}).get("State") for target in self.health()}
+        return bool(states & {"healthy", "initial"})
 
     def url(self) -> str:
         """Where the API is: as the environment says, or the stack's domain, or the load balancer's own name.

@@ -8,7 +8,7 @@ from typing import Any
 
 from outpost.agents import Agent
 from outpost.names import SERVICE, family
-from runbooks.looking import Absent, Answer, Look
+from runbooks.looking import Absent, Answer, CouldNotLook, Look
 from runbooks.observations.shapes import Definition, Task
 from runbooks.target import Target
 
@@ -185,6 +185,10 @@ class Containers:
                 "ecs:DescribeTasks", cluster=self._cluster, tasks=arns[start : start + DESCRIBE_TASKS_LIMIT]
             )
             found += [Task(raw) for raw in page.get("tasks", [])]
+        if arns and not found:  # one may be forgotten between the two calls, not all of them
+            raise CouldNotLook(
+                "ecs:DescribeTasks", "failed", f"it describes none of {len(arns)} listed tasks"
+            )
         return found
 
 

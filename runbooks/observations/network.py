@@ -40,6 +40,9 @@ class Network:
             return []
         answer = self._look("ec2:DescribeSubnets", SubnetIds=sorted(set(ids)))
         found: list[Answer] = answer.get("Subnets", [])
+        missing = set(ids) - {subnet["SubnetId"] for subnet in found}
+        if missing:
+            raise Absent("ec2:DescribeSubnets", "InvalidSubnetID.NotFound", ", ".join(sorted(missing)))
         return found
 
     def vpc(self) -> str:
