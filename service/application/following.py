@@ -68,11 +68,11 @@ class Follower:
         try:
             detail = json.loads(message.body)["detail"]
             self.follow(detail)
-        except (ValueError, KeyError, TypeError):
-            log.exception("unreadable event", event="poison-message", receiveCount=message.receive_count)
-            return False
         except UnavailableError as error:
             log.warning("event not handled; it comes again", event="event-repeated", error=str(error))
+            return False
+        except Exception:  # noqa: BLE001 - whatever is wrong with one event, the others of its batch go on
+            log.exception("unreadable event", event="poison-message", receiveCount=message.receive_count)
             return False
         return True
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
+# What lies further in the future than replicas' clocks differ was written by a clock that was wrong. It must
+# not bind the others until their time comes there, which may take hours.
+SKEW = 5  # seconds
+
+
 class DynamoCoordination:
     """`Coordination` in the jobs table."""
 
@@ -45,8 +50,15 @@ class DynamoCoordination:
             held = self._update(
                 shared_key("lease", name),
                 "SET holder = :owner, leasedUntil = :until, #ttl = :ttl",
-                "attribute_not_exists(holder) OR holder = :owner OR leasedUntil < :now",
-                {":owner": owner, ":until": now + seconds, ":now": now, ":ttl": int(now + DAY)},
+                "attribute_not_exists(holder) OR holder = :owner"
+                " OR leasedUntil < :now OR leasedUntil > :skewed",
+                {
+                    ":owner": owner,
+                    ":until": now + seconds,
+                    ":now": now,
+                    ":skewed": now + seconds + SKEW,
+                    ":ttl": int(now + DAY),
+                },
             )
         return "refused" not in held
 
@@ -59,8 +71,8 @@ class DynamoCoordination:
             fresh = self._update(
                 key,
                 "SET inSecond = :second, launches = :n, #ttl = :ttl",
-                "attribute_not_exists(inSecond) OR inSecond < :second",
-                {**values, ":n": wanted},
+                "attribute_not_exists(inSecond) OR inSecond < :second OR inSecond > :skewed",
+                {**values, ":n": wanted, ":skewed": second + SKEW},
             )
             if "refused" not in fresh:
                 return wanted

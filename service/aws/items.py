@@ -1,11 +1,12 @@
 """DynamoDB's attribute values, and how a job is written in them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from zlib import crc32
 
 from outpost.agents import Agent
 from outpost.dispatch import Status
+from service import log
 from service.domain.job import Job, Reason, StoppedEvidence
 from service.domain.times import from_iso, iso
 
@@ -162,6 +163,23 @@ def job_of(item: Mapping[str, Any]) -> Job:
         if attribute in item and "NULL" not in item[attribute]
     }
     return Job(tenant_id=item["tenantId"]["S"], dispatch_id=item["dispatchId"]["S"], **fields)
+
+
+def readable_jobs(items: Iterable[Mapping[str, Any]]) -> list[Job]:
+    """The jobs that can be read: one that was spoilt, or written by a newer version, hides no other."""
+    jobs: list[Job] = []
+    for item in items:
+        try:
+            jobs.append(job_of(item))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning(
+                "a dispatch's record cannot be read",
+                event="unreadable-record",
+                tenantId=item["tenantId"].get("S"),
+                dispatchId=item["dispatchId"].get("S"),
+                error=repr(error),
+            )
+    return jobs
 
 
 def difference(old: Job, new: Job) -> tuple[Item, list[str]]:

@@ -12,7 +12,16 @@ from botocore.exceptions import ClientError
 
 from service.aws.acceptance import DynamoAcceptance
 from service.aws.errors import code_of, translated
-from service.aws.items import Item, decode_item, difference, encode, job_key, job_of, shared_key
+from service.aws.items import (
+    Item,
+    decode_item,
+    difference,
+    encode,
+    job_key,
+    job_of,
+    readable_jobs,
+    shared_key,
+)
 from service.aws.pages import DynamoPages
 from service.aws.transactions import conflicts, reasons_of, repeated
 from service.aws.workspaces import usage
@@ -68,7 +77,7 @@ class DynamoJobs:
 
     def get_many(self, ids: Iterable[tuple[str, str]]) -> list[Job]:
         keys = [job_key(*each) for each in dict.fromkeys(ids)]
-        return [job_of(item) for item in self._batch(keys) if "status" in item]
+        return readable_jobs(item for item in self._batch(keys) if "status" in item)
 
     def _batch(self, keys: list[Item]) -> Iterator[Item]:
         """The items that exist, in any order; what DynamoDB leaves out of an answer is asked for again."""

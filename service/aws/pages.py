@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from service.aws.errors import translated
-from service.aws.items import encode, job_key, job_of
+from service.aws.items import encode, job_key, readable_jobs
 from service.domain.job import Job
 from service.domain.ports import Filters, JobPage
 from service.domain.times import iso
@@ -33,8 +33,8 @@ class DynamoPages:
             # One more than wanted tells whether there is another page.
             with translated("dynamodb"):
                 answer = self._client.query(**query, Limit=1000 if self._narrow(filters) else limit + 1)
-            for item in answer["Items"]:
-                jobs.append(job_of(item))
+            for job in readable_jobs(answer["Items"]):
+                jobs.append(job)
                 if len(jobs) > limit:
                     return JobPage(jobs=jobs[:limit], last=jobs[limit - 1].dispatch_id)
             last = answer.get("LastEvaluatedKey")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 MINUTE = 60  # seconds: the period of every request rate
+CLOCK_SET_BACK = 1.0  # seconds
 
 
 class TokenBucket:
@@ -19,7 +20,9 @@ class TokenBucket:
     def take(self, now: float, n: float = 1) -> float:
         """Take `n` tokens and return 0, or take none and return the seconds until they will be there."""
         self._tokens = min(self.burst, self._tokens + max(0.0, now - self._at) * self.rate)
-        self._at = max(self._at, now)
+        # Two threads may ask in another order than they looked at the clock; a clock that was set back must
+        # not keep the bucket empty until it is again as late as it was.
+        self._at = max(self._at, now) if self._at - now < CLOCK_SET_BACK else now
         if self._tokens + 1e-9 >= n:
             self._tokens -= n
             return 0.0
