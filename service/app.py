@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +24,7 @@ from service.application.log_reading import LogReading
 from service.application.notifying import Notifying
 from service.application.pool import PooledTasks, WarmPool
 from service.application.promoting import Forge, Promoting
+from service.application.queueing import QueueBoard
 from service.application.reconciling import Reconciler
 from service.application.workspaces import Workspaces
 from service.aws.audit import DynamoAudit
@@ -101,14 +103,6 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         clock=clock,
     )
     launched = PooledTasks(tasks, warm)
-    follower = Follower(
-        dispatches=lives,
-        queue=SqsQueue(sqs, settings.events_queue_url),
-        logs=cloudwatch,
-        evidence=evidence_of,
-        pool_owner=warm.ended,
-    )
-    authentication = Authentication(keys=key_store, clock=clock)
     launcher = Launcher(
         dispatches=lives,
         queue=launch_queue,
@@ -117,11 +111,21 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
         tokens=tokens,
         per_second=settings.launches_per_second,
     )
+    board = QueueBoard(launcher=launcher, coordination=coordination, clock=clock, replica=uuid4().hex)
+    follower = Follower(
+        dispatches=lives,
+        queue=SqsQueue(sqs, settings.events_queue_url),
+        logs=cloudwatch,
+        evidence=evidence_of,
+        pool_owner=warm.ended,
+    )
+    authentication = Authentication(keys=key_store, clock=clock)
     return Services(
         settings=settings,
         clock=clock,
         dispatches=lives,
         launcher=launcher,
+        board=board,
         pool=warm,
         follower=follower,
         reconciler=Reconciler(
@@ -131,6 +135,7 @@ def build(settings: Settings, clients: Clients | None = None, clock: Clock = tim
             tail=follower.tail,
             read_to=launcher.read_to,
             deliver=notifying.due,
+            refusal=board.refusal,
         ),
         coordination=coordination,
         authentication=authentication,

@@ -19,6 +19,7 @@ RECONCILE_SECONDS = 10
 ORPHANS_EVERY = 6  # of those
 LEASE_SECONDS = 30
 POOL_SECONDS = 5
+QUEUE_SECONDS = 5  # as old is a place in the queue that another replica shows, at most
 FAILURE_SECONDS = (1.0, 30.0)  # pause after a failed step: at first, at most
 STOP_SECONDS = LONG_POLL + 15
 
@@ -41,6 +42,7 @@ class Loops:
         for n in range(LAUNCHERS):
             self._loop(f"launcher-{n}", lambda: services.launcher.launch_next(1.0, self._stopping.wait))
         self._loop("keeper", services.launcher.keep, every=KEEP_SECONDS)
+        self._loop("queue", services.board.exchange, every=QUEUE_SECONDS)
         self._loop("follower", lambda: services.follower.step(LONG_POLL))
         self._loop("reconciler", self._reconcile, every=RECONCILE_SECONDS)
         if services.pool.enabled:

@@ -15,6 +15,7 @@ from service.application.log_reading import LogReading
 from service.application.notifying import Notifying
 from service.application.pool import WarmPool
 from service.application.promoting import Promoting
+from service.application.queueing import QueueBoard
 from service.application.reconciling import Reconciler
 from service.application.workspaces import Workspaces
 from service.domain.ports import Artifacts, Clock, Coordination
@@ -31,6 +32,7 @@ class Services:
     clock: Clock
     dispatches: Dispatches
     launcher: Launcher
+    board: QueueBoard
     pool: WarmPool
     follower: Follower
     reconciler: Reconciler

@@ -11,7 +11,7 @@ from service.application.dispatches import Dispatches, NotFoundError
 from service.application.launch_messages import LaunchMessage, family_of
 from service.application.launch_refusals import THROTTLED, refusal_reason
 from service.domain.events import LaunchClaimed, Launched, LaunchRefused
-from service.domain.fairness import FairQueue, Position, position_of
+from service.domain.fairness import FairQueue
 from service.domain.job import Job, Reason
 from service.domain.pauses import ALL, Pauses
 from service.domain.ports import (
@@ -82,10 +82,7 @@ class Launcher:
         if full and not shed:
             return 0
         if shed:
-            # What cannot be launched must not keep others out. The sweep sends these again (ADR 0028).
-            log.warning(
-                "buffer is full of what cannot be launched", event="launch-shed", dispatches=len(shed)
-            )
+            log.warning("full of what cannot be launched", event="launch-shed", dispatches=len(shed))
             self._queue.delete([item.receipt for item in shed])
         received = self._queue.receive(RECEIVED, wait)
         if not received:
@@ -119,15 +116,6 @@ class Launcher:
         """The dispatches in the buffer, by tenant."""
         with self._changed:
             return self._waiting.ids()
-
-    def position(self, tenant_id: str, dispatch_id: str) -> Position | None:
-        """Its place among those in the buffer; None if it is not there."""
-        waiting = self.waiting()
-        mine = waiting.get(tenant_id, [])
-        if dispatch_id not in mine:
-            return None
-        sizes = {tenant: len(theirs) for tenant, theirs in waiting.items()}
-        return position_of(sizes, tenant_id, mine.index(dispatch_id))
 
     def refusals(self) -> dict[str, Reason]:
         """Why nothing is launched, by task definition family; `*` for all of them."""

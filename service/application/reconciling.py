@@ -8,8 +8,9 @@ from outpost.agents import Agent
 from outpost.dispatch import Status
 from service import log
 from service.application.dispatches import Dispatches, NotFoundError
+from service.application.launch_messages import family_of
 from service.domain.events import DeadlinePassed, Seen, TaskView
-from service.domain.job import Job
+from service.domain.job import Job, Reason
 from service.domain.ports import Tasks, TaskSummary, UnavailableError
 
 DUE = 200  # jobs of one shard and sweep
@@ -28,13 +29,16 @@ class Reconciler:
         tail: Callable[[Agent, str], list[str]],
         read_to: Callable[[], float | None],
         deliver: Callable[[Job], None] | None = None,
+        refusal: Callable[[str], Reason | None] = lambda family: None,
     ) -> None:
+        """`refusal`: why nothing is launched from a task definition family now, None if it is."""
         self._dispatches = dispatches
         self._tasks = tasks
         self._shards = shards
         self._tail = tail
         self._read_to = read_to
         self._deliver = deliver
+        self._refusal = refusal
 
     def sweep_deadlines(self) -> int:
         """Decide on every job whose deadline has passed; how many there were."""
@@ -53,12 +57,15 @@ class Reconciler:
 
     def _overdue(self, job: Job, view: TaskView) -> None:
         log.clear(tenantId=job.tenant_id, dispatchId=job.dispatch_id)
+        waiting = self._refusal(family_of(job)) if job.status is Status.PENDING else None
+        event = DeadlinePassed(view=view, read_to=self._read_to(), waiting=waiting)
         try:
-            decision = self._dispatches.apply(
-                job.tenant_id, job.dispatch_id, DeadlinePassed(view=view, read_to=self._read_to()), job=job
-            )
+            decision = self._dispatches.apply(job.tenant_id, job.dispatch_id, event, job=job)
         except (NotFoundError, UnavailableError) as error:
             log.warning("not reconciled; it stays due", event="reconcile-lost", error=str(error))
+            return
+        except Exception:  # noqa: BLE001 - one job's defect must not keep the others from being looked at
+            log.exception("not reconciled; it stays due", event="uncaught-error")
             return
         if decision.job.status is not job.status:
             log.info("reconciled", event="reconciled", before=job.status, after=decision.job.status)

@@ -1,15 +1,18 @@
-"""What the replicas share: leases, and the account's rate of launches. Both are one conditional write."""
+"""What the replicas share: leases and the account's rate of launches, and what each of them holds."""
 
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from service.aws.errors import code_of, extra, translated
-from service.aws.items import decode_item, encode, shared_key
+from service.aws.items import decode_item, encode, job_key, shared_key
 from service.domain.times import DAY
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+HOUR = 3600
+QUEUES = "#queue"  # the partition with an item for each replica: what it holds
 
 
 # What lies further in the future than replicas' clocks differ was written by a clock that was wrong. It must
@@ -92,3 +95,22 @@ class DynamoCoordination:
                 },
             )
             return 0 if "refused" in taken else wanted
+
+    def tell_queue(self, replica: str, text: str, now: float) -> None:
+        with translated("dynamodb"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=job_key(QUEUES, replica),
+                UpdateExpression="SET waiting = :text, #ttl = :ttl",
+                ExpressionAttributeNames={"#ttl": "ttl"},
+                ExpressionAttributeValues={":text": encode(text), ":ttl": encode(int(now + HOUR))},
+            )
+
+    def queues(self) -> dict[str, str]:
+        with translated("dynamodb"):
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="tenantId = :queues",
+                ExpressionAttributeValues={":queues": encode(QUEUES)},
+            )
+        return {item["dispatchId"]["S"]: item["waiting"]["S"] for item in answer["Items"]}

@@ -91,11 +91,12 @@ class DeadlinePassed:
     """The time by which something should have happened is over; `view` is what ECS says now.
 
     `read_to`: launch messages that were queued before this time (epoch seconds) have been received; None
-    where that is not known.
+    where that is not known. `waiting`: why nothing like it is launched, if launches are refused.
     """
 
     view: TaskView
     read_to: float | None = None
+    waiting: Reason | None = None
 
 
 Event = (

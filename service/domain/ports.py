@@ -147,6 +147,12 @@ class Coordination(Protocol):
     def take_launches(self, wanted: int, per_second: int, now: float) -> int:
         """How many of `wanted` launches this second still has room for, over all replicas."""
 
+    def tell_queue(self, replica: str, text: str, now: float) -> None:
+        """Leave word of what this replica holds, in the place of what it said before."""
+
+    def queues(self) -> Mapping[str, str]:
+        """What the replicas have said, by replica; that of one which is gone for some time too."""
+
 
 # --- queues
 

@@ -94,7 +94,12 @@ def _refused(job: Job, event: LaunchRefused, now: float, policy: Policy) -> Deci
 
 
 def _wait(job: Job, reason: Reason, now: float, policy: Policy, **changes: Any) -> Decision:
-    """Back to PENDING, to be launched again after a while, with the reason visible."""
+    """Back to PENDING, to be launched again after a while, with the reason visible; its end if it is too old.
+
+    Each try moves the deadline on, so what is tried again and again would never be looked at as overdue.
+    """
+    if now - job.created_at >= policy.max_pending:
+        return _end(job, Status.FAILED, now, policy, reason=reason, **changes)
     refusals = max(0, changes.get("deferrals", 0) + changes.get("start_failures", 0) - 1)
     delay = policy.backoff(refusals, f"{job.dispatch_id}-{job.attempt}")
     waiting = job.changed(
@@ -230,20 +235,21 @@ def _deadline(job: Job, event: DeadlinePassed, now: float, policy: Policy) -> De
 
 def _pending_overdue(job: Job, event: DeadlinePassed, now: float, policy: Policy) -> Decision:
     age = now - job.created_at
+    waiting = event.waiting or job.waiting_reason
     if age >= policy.max_pending:
-        reason = job.waiting_reason or Reason(
+        reason = waiting or Reason(
             code="never-launched",
             summary=f"No launch succeeded within {int(policy.max_pending)} seconds.",
             remedy="Look at the launch queue and the control plane's log.",
             issue="dispatch-stuck-pending",
         )
         return _end(job, Status.FAILED, now, policy, reason=reason)
-    deadline = now + policy.pending_interval(age)
+    looked = {"deadline_at": now + policy.pending_interval(age), "waiting_reason": waiting}
     queued_at = job.queued_at or job.created_at
     if event.read_to is None or event.read_to < queued_at + policy.queue_disorder:
         # Its message is still in the queue. Another one for each look would bury the queue (ADR 0029).
-        return Decision(job=job.changed(deadline_at=deadline))
-    return Decision(job=job.changed(deadline_at=deadline, queued_at=now), effects=(Enqueue(),))
+        return Decision(job=job.changed(**looked))
+    return Decision(job=job.changed(**looked, queued_at=now), effects=(Enqueue(),))
 
 
 def _provisioning_overdue(job: Job, event: DeadlinePassed, now: float, policy: Policy) -> Decision:

@@ -204,10 +204,7 @@ def make(services: Services) -> APIRouter:
             services.posts.exhausted(key.api_key_id, limit, services.clock())
 
     def show(job: Job) -> dict[str, object]:
-        waiting = job.status is Status.PENDING
-        return views.dispatch(
-            job, services.launcher.position(job.tenant_id, job.dispatch_id) if waiting else None
-        )
+        return views.dispatch(job, services.board.outlook(job))
 
     @router.post(
         "",

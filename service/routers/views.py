@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from outpost.agents import Agent
 from outpost.dispatch import Status
-from service.domain.fairness import Position
+from service.application.queueing import Outlook
 from service.domain.job import Job, Reason
 from service.domain.keys import ApiKey
 from service.domain.times import iso
@@ -41,10 +41,14 @@ class ReasonView(BaseModel):
 
 
 class QueueView(BaseModel):
-    """Place among those that wait for a launch; 1 is next."""
+    """About how many launches until this one, itself included, of how many that wait for one; 1 is next.
+
+    Over all replicas and tenants, which take turns; `asOf` is when the oldest part of it was seen.
+    """
 
     position: int
     of: int
+    asOf: str  # noqa: N815 - the API's spelling
 
 
 class DispatchView(BaseModel):
@@ -69,6 +73,7 @@ class DispatchView(BaseModel):
     exitCode: int | None = None  # noqa: N815
     reason: ReasonView | None = None
     waitingReason: ReasonView | None = None  # noqa: N815
+    nextLaunchAt: str | None = Field(default=None, description="After a launch that was refused")  # noqa: N815
     queue: QueueView | None = None
     summary: str | None = None
     changes: dict[str, int] | None = None
@@ -110,7 +115,14 @@ def reason(value: Reason | None) -> dict[str, Any] | None:
     return {name: each for name, each in shown.items() if each or name in ("code", "summary")}
 
 
-def dispatch(job: Job, position: Position | None = None) -> dict[str, Any]:
+def _place(outlook: Outlook | None) -> dict[str, Any] | None:
+    if outlook is None or outlook.place is None:
+        return None
+    place = outlook.place
+    return {"position": place.position, "of": place.of, "asOf": iso(outlook.as_of)}
+
+
+def dispatch(job: Job, outlook: Outlook | None = None) -> dict[str, Any]:
     """The job as clients see it; what is not there is left out."""
     shown: dict[str, Any] = {
         "dispatchId": job.dispatch_id,
@@ -133,8 +145,9 @@ def dispatch(job: Job, position: Position | None = None) -> dict[str, Any]:
         "taskArn": job.task_arn,
         "exitCode": job.exit_code,
         "reason": reason(job.reason),
-        "waitingReason": reason(job.waiting_reason),
-        "queue": {"position": position.position, "of": position.of} if position else None,
+        "waitingReason": reason(outlook.reason if outlook else job.waiting_reason),
+        "nextLaunchAt": iso(outlook.again_at) if outlook and outlook.again_at is not None else None,
+        "queue": _place(outlook),
         "summary": job.summary,
         "changes": dict(job.changes) if job.changes is not None else None,
         "artifacts": [str(each["name"]) for each in job.artifacts] or None,

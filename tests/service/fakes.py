@@ -339,6 +339,7 @@ class FakeCoordination:
     def __init__(self) -> None:
         self._second = -1
         self._taken = 0
+        self.told: dict[str, str] = {}
 
     def lease(self, name: str, owner: str, now: float, seconds: float) -> bool:
         return True
@@ -349,6 +350,12 @@ class FakeCoordination:
         granted = max(0, min(wanted, per_second - self._taken))
         self._taken += granted
         return granted
+
+    def tell_queue(self, replica: str, text: str, now: float) -> None:
+        self.told[replica] = text
+
+    def queues(self) -> Mapping[str, str]:
+        return dict(self.told)
 
 
 class FakeLogs:

@@ -8,6 +8,9 @@ import boto3
 import pytest
 from starlette.testclient import TestClient
 
+from service.app import application, build
+from service.domain.times import iso
+from tests.service.documented import DocumentedClient
 from tests.service.harness import World
 
 BODY = {"agent": "claude", "task": "add a README", "repository": "acme/site", "timeoutSeconds": 60}
@@ -195,6 +198,18 @@ def test_what_waits_shows_its_place_and_a_lost_message_is_made_up_for(
     world.services.launcher.pull(0)
     places = [http.get(f"/dispatch/{each}", headers=key).json()["queue"] for each in ids]
     assert sorted(place["position"] for place in places) == [1, 2, 3]
+    assert {place["of"] for place in places} == {3}
+    # Another replica knows it too, from what this one told; and it still costs one read.
+    other = build(world.settings, world.clients)
+    for each in (world.services, other):
+        each.board.exchange()
+    with DocumentedClient(application(other)) as client:
+        client.get("/fleet", headers=key)
+        calls = world.calls_of(lambda: client.get(f"/dispatch/{ids[2]}", headers=key))
+        shown = client.get(f"/dispatch/{ids[2]}", headers=key).json()
+    assert calls == ["GetItem"]
+    assert shown["queue"]["position"] == places[2]["position"]
+    assert shown["waitingReason"]["code"] == "queued"
     world.boto("sqs").purge_queue(QueueUrl=world.settings.launch_queue_url)
     dynamodb = boto3.resource(
         "dynamodb",
@@ -203,11 +218,13 @@ def test_what_waits_shows_its_place_and_a_lost_message_is_made_up_for(
         aws_access_key_id="test",
         aws_secret_access_key="test",
     ).Table(world.settings.jobs_table)
-    # Let one minute pass for one of them.
+    # Let two minutes pass for one of them, in which the queue was read to its end.
+    world.services.launcher.pull(0)
+    now = world.services.clock()
     dynamodb.update_item(
         Key={"tenantId": "acme", "dispatchId": ids[0]},
-        UpdateExpression="SET deadlineAt = :past",
-        ExpressionAttributeValues={":past": 1},
+        UpdateExpression="SET deadlineAt = :past, createdAt = :then, queuedAt = :queued",
+        ExpressionAttributeValues={":past": 1, ":then": iso(now - 120), ":queued": int(now - 120)},
     )
     assert world.services.reconciler.sweep_deadlines() == 1
     messages = world.boto("sqs").receive_message(QueueUrl=world.settings.launch_queue_url)["Messages"]

@@ -30,7 +30,7 @@ class Stack:
         self.store = FakeJobs()
         self.queue = FakeQueue(self.clock)
         self.tasks = FakeTasks(self.clock, FakeQueue(self.clock))
-        coordination = FakeCoordination()
+        self.coordination = FakeCoordination()
         self.dispatches = Dispatches(
             store=self.store,
             queue=self.queue,
@@ -44,7 +44,7 @@ class Stack:
                 dispatches=self.dispatches,
                 queue=self.queue,
                 tasks=self.tasks,
-                coordination=coordination,
+                coordination=self.coordination,
                 tokens=WorkerTokens("k"),
             )
             for _ in range(replicas)
