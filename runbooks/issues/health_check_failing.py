@@ -188,12 +188,11 @@ def port_mismatch(region: Region) -> Judgement:
             )
         )
     agree = f"PORT, the port mapping and the target group agree on {listens}"
-    if not evidence and not region.tried and region.containers.steady() and region.balancer.none_healthy():
+    if not evidence and not region.tried and region.containers.steady() and not region.balancer.serves():
         # Tasks run, and the load balancer takes none of them: no cause may let that read as healthy.
         told = _unhealthy(region)
-        return unknown(
-            f"{agree}, and yet no target is healthy: {told[0].saw}; read the log: ./inv logs", *told
-        )
+        why = told[0].saw if told else "none is registered"
+        return unknown(f"{agree}, and yet no target is healthy: {why}; read the log: ./inv logs", *told)
     if not evidence:
         return ok(agree)
     evidence += _unhealthy(region)
