@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 import time
@@ -62,8 +63,19 @@ def _invalid(message: str, remedy: str) -> OutpostError:
     return OutpostError("invalid-option", message, remedy=remedy)
 
 
-def run(options: Options, *, out: Print, say: Print, colour: bool = False, annotate: bool = False) -> int:
-    """Diagnose, show, and mend if asked to. Returns the exit code; raises `OutpostError` for wrong flags."""
+def run(
+    options: Options,
+    *,
+    out: Print,
+    say: Print,
+    colour: bool = False,
+    annotate: bool = False,
+    progress: Progress = lambda line: None,
+) -> int:
+    """Diagnose, show, and mend if asked to. Returns the exit code; raises `OutpostError` for wrong flags.
+
+    `progress` is told each judgement of the first look as it is made, with how many there are by then.
+    """
     if options.replay:
         return _replay(options, out=out, say=say, colour=colour)
     from runbooks.aws import AwsReader, Connection
@@ -75,7 +87,7 @@ def run(options: Options, *, out: Print, say: Print, colour: bool = False, annot
     def announce(who: str) -> None:
         say(f"diagnose: stack {target.stack} in {target.region}, {connection.where()}, {who}")
 
-    def look(announced: Progress = lambda line: None) -> Report:
+    def look(announced: Progress = lambda line: None, judged: Progress = lambda line: None) -> Report:
         return diagnose(
             target.at_present(),
             AwsReader(connection),
@@ -84,9 +96,10 @@ def run(options: Options, *, out: Print, say: Print, colour: bool = False, annot
             dispatch=options.dispatch,
             waivers=waivers,
             announce=announced,
+            progress=judged,
         )
 
-    report = look(announce)
+    report = look(announce, counted(progress))
     if options.watch:
         report = _watch(report, look, say)
     if options.fix and options.yes:
@@ -95,7 +108,9 @@ def run(options: Options, *, out: Print, say: Print, colour: bool = False, annot
         _, report = mend(connection, report, approved=options.plan, progress=say, again=look)
     if options.bundle and report.look is not None:
         from runbooks.bundle import save
+        from runbooks.report.html import read_around
 
+        read_around(report)  # so that a page can be made of the bundle, too
         save(report.look, report.target, Path(options.bundle))
         say(f"saved what was observed to {options.bundle}")
     if options.publish:
@@ -107,6 +122,12 @@ def run(options: Options, *, out: Print, say: Print, colour: bool = False, annot
         for line in render(report):
             say(line)
     return report.exit_code
+
+
+def counted(progress: Progress) -> Progress:
+    """Progress with the number of judgements so far. Told from many threads."""
+    numbers = itertools.count(1)
+    return lambda line: progress(f"{next(numbers)} checked: {line}")
 
 
 def _publish(report: Report, connection: Connection, say: Print) -> None:

@@ -5,13 +5,24 @@ import sys
 
 from invoke import Collection, Context, Exit, task
 
+_CLEAR = "\r\x1b[K"  # to the start of the terminal's line, and empty it
+_WIDTH = 79
+
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print((_CLEAR if sys.stderr.isatty() else "") + line, file=sys.stderr, flush=True)
+
+
+def _progress(line: str) -> None:
+    """One line of a terminal, each over the one before; nothing where nobody watches."""
+    if sys.stderr.isatty():
+        print(_CLEAR + line[:_WIDTH], end="", file=sys.stderr, flush=True)
 
 
 def _print(text: str) -> None:
     """Data to stdout. A reader that has seen enough (`| head`) changes nothing about the exit code."""
+    if sys.stderr.isatty():
+        print(_CLEAR, end="", file=sys.stderr, flush=True)
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -82,6 +93,7 @@ def diagnose(
             say=_say,
             colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
             annotate=os.environ.get("GITHUB_ACTIONS") == "true",
+            progress=_progress,
         )
     except OutpostError as error:
         raise Exit(f"diagnose: {error}", code=2) from error

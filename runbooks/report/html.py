@@ -137,6 +137,12 @@ def _refuted(report: Report) -> list[tuple[str, str, str]]:
     ]
 
 
+def read_around(report: Report) -> None:
+    """Read, through the run's own memory, what the page shows beside the findings."""
+    if report.look is not None and not report.trouble:
+        _around(Region(report.look, report.target))
+
+
 def _around(region: Region) -> list[str]:
     events, blind = timeline(region)
     parts = ["<h2>What happened</h2>"]

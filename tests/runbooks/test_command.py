@@ -128,3 +128,39 @@ def test_watch_tells_what_changes_and_reports_when_it_is_interrupted(
     assert json.loads(out)["verdict"] == "failing"
     assert err.startswith("failing: efs-mount-failure/nfs-blocked")
     assert len(err.splitlines()) == 1
+
+
+def test_progress_is_told_while_it_looks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runbooks.aws.AwsReader", lambda connection: world)
+    told: list[str] = []
+    run(Options(), out=lambda text: None, say=lambda line: None, progress=told.append)
+    assert len(told) == 59
+    assert told[-1].startswith("59 checked: ")
+    assert {line.split()[2] for line in told} <= {"OK", "SKIPPED", "FAIL", "WARN", "UNKNOWN"}
+
+
+def test_progress_is_one_line_of_a_terminal_and_nothing_in_a_pipe(tmp_path: Path, world: World) -> None:
+    """On a terminal each is written over the one before, and is gone before anything else is written."""
+    command = [sys.executable, "-m", "tests.runbooks.stand_in_diagnosed_stack"]
+    piped = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "checked:" not in piped.stderr
+    master, terminal = os.openpty()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal) as process:
+        os.close(terminal)
+        assert process.stdout is not None
+        assert process.stdout.read().decode().startswith("healthy: ")
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    assert "59 checked: " in shown
+    assert shown.endswith("\r\x1b[K")
+
+
+def test_a_bundle_holds_what_the_page_shows(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runbooks.aws.AwsReader", lambda connection: world)
+    path = str(tmp_path / "b.gz")
+    run(Options(bundle=path), out=lambda text: None, say=lambda line: None)
+    pages: list[str] = []
+    run(Options(replay=path, format="html"), out=pages.append, say=lambda line: None)
+    assert "Could not be looked at" not in pages[0]
