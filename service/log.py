@@ -53,7 +53,8 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, default=str, ensure_ascii=False))
+        text = json.dumps(line, default=str, ensure_ascii=False).encode(errors="replace").decode()
+        return redact(text)
 
 
 def configure(level: str) -> None:

@@ -74,7 +74,8 @@ def render(problem: ProblemError, request_id: str, instance: str) -> Response:
         body["runbook"] = problem.runbook
     body |= problem.extra
     return Response(
-        json.dumps(body, ensure_ascii=False),
+        # A problem may quote what was sent, and JSON can spell halves of surrogate pairs, which UTF-8 cannot.
+        json.dumps(body, ensure_ascii=False).encode(errors="replace"),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers=problem.headers,

@@ -58,9 +58,10 @@ class Authentication:
             raise InvalidKeyError("key-not-found", presented[:15] if presented.startswith("otp_") else None)
         digest, now = key_hash(presented), self._clock()
         remembered = self._remembered.get(digest)
-        if remembered is not None and now < remembered.until:
+        # Both bounds: a clock that was set back must not keep a revoked key alive.
+        if remembered is not None and 0 < remembered.until - now <= KNOWN_SECONDS:
             return self._valid(remembered.key, presented)
-        if now < self._unknown.get(digest, 0):
+        if 0 < self._unknown.get(digest, 0) - now <= UNKNOWN_SECONDS:
             raise InvalidKeyError("key-not-found", presented[:15])
         return None
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from outpost import worker_protocol
@@ -25,6 +25,8 @@ LOOK_SECONDS = 1.0  # between two looks for a lease that another replica has wri
 
 class Question(BaseModel):
     """An idle worker asks for a dispatch."""
+
+    model_config = ConfigDict(strict=True)
 
     slot: Annotated[str, Field(min_length=1, max_length=64)]
 

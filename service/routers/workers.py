@@ -3,6 +3,7 @@
 They are in the OpenAPI document, so that a fuzzer reads them too: an agent runs beside the token.
 """
 
+import re
 from base64 import b64encode
 from typing import Annotated, Any
 
@@ -16,23 +17,29 @@ from outpost.dispatch import Status
 from outpost.names import ARTIFACTS, MANIFEST
 from service.application.assignments import UploadRequest
 from service.domain.tokens import WorkerIdentity
-from service.problems import ProblemError
 from service.routers.access import GuardedRoute, WorkerGate
+from service.routers.dispatches import WHOLE
 from service.routers.mapping import threaded
 from service.routers.openapi import WORKERS, answering, documented
 from service.services import Services
 
 MAX_UPLOAD = 5 * 1024**3  # S3: one PUT
 MOST = 10**12  # files or lines; DynamoDB refuses numbers of over 38 digits
+STRICT = ConfigDict(strict=True)  # `true` is no number
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+_UPLOADED = "|".join(re.escape(each) for each in (*ARTIFACTS, MANIFEST))
+Size = Annotated[int, Field(ge=0, le=MAX_UPLOAD), WHOLE]
+Number = Annotated[int, Field(ge=0, le=MOST), WHOLE]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class File(BaseModel):
     """A file to upload: `size` in bytes, `sha256` in hex."""
 
-    name: Name
-    size: Annotated[int, Field(ge=0, le=MAX_UPLOAD)]
+    model_config = STRICT
+
+    name: Annotated[str, Field(pattern=f"^(?:{_UPLOADED})$")]
+    size: Size
     sha256: Sha256
     contentType: Annotated[str, Field(pattern=r"^[\w.+/;= -]{1,100}$")] = "application/octet-stream"  # noqa: N815
 
@@ -40,11 +47,15 @@ class File(BaseModel):
 class Uploads(BaseModel):
     """The files that the worker wants to leave."""
 
+    model_config = STRICT
+
     files: Annotated[list[File], Field(max_length=20)]
 
 
 class Cause(BaseModel):
     """Why it failed, in the guide's terms."""
+
+    model_config = STRICT
 
     code: Annotated[str, Field(max_length=100)] = ""
     issue: Annotated[str, Field(max_length=100)] = ""
@@ -56,25 +67,29 @@ class Cause(BaseModel):
 class Changes(BaseModel):
     """The size of the patch."""
 
-    files: Annotated[int, Field(ge=0, le=MOST)] = 0
-    insertions: Annotated[int, Field(ge=0, le=MOST)] = 0
-    deletions: Annotated[int, Field(ge=0, le=MOST)] = 0
+    model_config = STRICT
+
+    files: Number = 0
+    insertions: Number = 0
+    deletions: Number = 0
 
 
 class Artifact(BaseModel):
     """A file that was uploaded."""
 
+    model_config = STRICT
+
     name: Name
-    size: Annotated[int, Field(ge=0, le=MAX_UPLOAD)]
+    size: Size
     sha256: Sha256
 
 
 class Result(BaseModel):
     """How the agent ended. More may be sent than is kept."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", strict=True)
 
-    exitCode: Annotated[int, Field(ge=0, le=255)]  # noqa: N815 - the protocol's spelling
+    exitCode: Annotated[int, Field(ge=0, le=255), WHOLE]  # noqa: N815 - the protocol's spelling
     reason: Cause | None = None
     summary: Annotated[str | None, Field(max_length=10_000)] = None
     changes: Changes | None = None
@@ -147,9 +162,6 @@ def make(services: Services) -> APIRouter:
     @router.post(worker_protocol.UPLOADS_ROUTE, response_model=UploadList, responses=with_body | secret)
     async def uploads(body: Uploads, caller: Annotated[WorkerIdentity, identity]) -> JSONResponse:
         """A presigned PUT for each file, below this dispatch's own prefix."""
-        unknown = [file.name for file in body.files if file.name not in (*ARTIFACTS, MANIFEST)]
-        if unknown:
-            raise ProblemError(422, "unknown-artifact", f"{unknown[0]} is not an artifact's name.")
         files = [
             UploadRequest(
                 name=file.name,

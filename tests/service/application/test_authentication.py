@@ -70,3 +70,13 @@ def test_a_key_that_is_gone_from_the_table_is_no_longer_familiar() -> None:
     with pytest.raises(InvalidKeyError):
         authentication.look_up(secret)
     assert not authentication.familiar(secret)
+
+
+@pytest.mark.parametrize("seconds", [-3600, 9])
+def test_a_key_is_looked_up_again_whichever_way_the_clock_goes(seconds: float) -> None:
+    clock, secret = FakeClock(), new_key()
+    table = Table(secret)
+    authentication = Authentication(keys=table, clock=clock)  # type: ignore[arg-type]
+    authentication.look_up(secret)
+    clock.advance(seconds)
+    assert authentication.recall(secret) is None

@@ -137,7 +137,21 @@ def test_a_body_of_ten_megabytes_is_refused_unread(world: World, http: TestClien
     assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
 
 
-@pytest.mark.parametrize("content", ["{", "", "[]", "null", '"x"', "\x00", '{"agent": NaN}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "",
+        "[]",
+        "null",
+        '{"\\ud800": 1}',
+        '{"tags": {"\\ud800": "x"}}',
+        '"x"',
+        "\x00",
+        '{"agent": NaN}',
+        "[" * 100_000,
+    ],
+)
 def test_what_is_not_a_dispatch_is_never_a_server_error(world: World, http: TestClient, content: str) -> None:
     headers = {"X-API-Key": world.key(), "Content-Type": "application/json"}
     answer = http.post("/dispatch", content=content, headers=headers)
