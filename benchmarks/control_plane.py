@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.counting import counting
+from benchmarks.rows import Row, report
 from local.testing import LocalRegion
 from tests.service.harness import World, make_world, operator_keys
 
@@ -32,21 +33,6 @@ BACKGROUND = {
     *("ReceiveMessage", "GetQueueAttributes", "DescribeTaskDefinition", "DescribeServices", "DescribeSecret"),
     *("ListTasks", "DescribeTasks", "RunTask", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One promise: the peer's figure, the goal, what was measured. Lower is better."""
-
-    name: str
-    peer: str
-    goal: float
-    measured: float
-    unit: str
-
-    @property
-    def kept(self) -> bool:
-        return self.measured <= self.goal
 
 
 @dataclass
@@ -64,7 +50,7 @@ class Client:
         headers = {"X-API-Key": self.key, "Content-Type": "application/json"}
         self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
-        found = json.loads(answer.read())
+        found: dict[str, object] = json.loads(answer.read())
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {found}")
         return found
@@ -229,18 +215,9 @@ def _own(calls: Counter[str]) -> int:
     return calls["TransactWriteItems"] + calls["SendMessage"]
 
 
-def show(rows: list[Row]) -> str:
-    lines = [f"{'promise':34} {'peer':>8} {'goal':>8} {'measured':>10}  unit"]
-    for row in rows:
-        verdict = "" if row.kept else "  MISSED"
-        lines.append(f"{row.name:34} {row.peer:>8} {row.goal:>8g} {row.measured:>10.3g}  {row.unit}{verdict}")
-    return "\n".join(lines)
-
-
 def main() -> int:
-    rows = measure()
-    print(show(rows))
-    return 0 if all(row.kept for row in rows) else 1
+    """Print the rows; 1 when a promise is not kept."""
+    return report(measure())
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Control:
             "evaluate-alarms": self.evaluate_alarms,
             "minutes": self.minutes,
             "tasks": self.tasks,
+            "calls": self.calls,
         }
 
     @classmethod
@@ -163,6 +164,10 @@ class Control:
             }
             for task in active
         ]
+
+    def calls(self) -> dict[str, int]:
+        """How many calls tasks have made so far, by service and operation."""
+        return self._region.calls.counts()
 
     def _find(self, reference: str) -> Task:
         """A task by id or ARN, or the newest that runs of a family."""

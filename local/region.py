@@ -10,6 +10,7 @@ from local.alb.discovery import Discovery
 from local.alb.load_balancer import LoadBalancer
 from local.aws import elb, indexes, transactions
 from local.aws.bus import Bus
+from local.aws.call_count import CallCount
 from local.aws.client import Clients
 from local.aws.faults import Faults
 from local.aws.gateway import Gateway
@@ -66,6 +67,7 @@ class Region:
         self.control_token = secrets.token_urlsafe(24)
         self.gateway = Gateway(self.lock, f"ASIAINTERNAL{secrets.token_hex(6).upper()}")
         self.clients = Clients(self.gateway)
+        self.calls = CallCount(self.gateway.internal_key)
         self.faults = Faults()
         self.task_faults = TaskFaults()
         self.quotas = Quotas()
@@ -159,7 +161,7 @@ class Region:
         )
         gateway.answers.update(self.sqs.answers)
         gateway.waits["sqs", "ReceiveMessage"] = self.sqs.receive
-        gateway.observers.append(self.metrics.observe)
+        gateway.observers += [self.metrics.observe, self.calls.observe]
         gateway.routes[CREDENTIALS_ROUTE] = self.fargate.roles.route
         gateway.routes[CONTROL_ROUTE] = self.control.route
         self.ecs.store.listeners.append(lambda task: self.bus.put(events.task_state_change(task)))

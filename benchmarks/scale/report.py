@@ -1,5 +1,6 @@
 """What a simulated day tells: waits, losses, how near to each limit it came, and what to raise first."""
 
+from benchmarks.rows import Row
 from benchmarks.scale.limits import Gauge
 from benchmarks.scale.simulation import BURSTING, Simulation, percentile
 
@@ -89,3 +90,24 @@ def broken(simulation: Simulation) -> list[str]:
         f"the quiet tenants waited {longest:.0f} s, over {WAIT_GOAL:.0f}": longest > WAIT_GOAL,
     }
     return [what for what, is_so in found.items() if is_so]
+
+
+def rows_of(simulation: Simulation) -> list[Row]:
+    """The promises of DESIGN section 10, of the day that was simulated."""
+    outcome, day = simulation.outcome, f"{simulation.total:,} dispatches"
+    return [
+        Row(
+            name=f"lost or never ended, of {day}",
+            peer="uncounted",
+            goal=0,
+            measured=outcome.lost + outcome.active_left + outcome.expired,
+            unit="dispatches",
+        ),
+        Row(
+            name="wait for a launch, tenants without bursts, p99",
+            peer="uncounted",
+            goal=WAIT_GOAL,
+            measured=percentile(simulation.others, 0.99),
+            unit="s",
+        ),
+    ]

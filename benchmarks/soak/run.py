@@ -30,8 +30,9 @@ IDLE_SECONDS = (
 PROGRESS_SECONDS = 30.0
 # DESIGN section 10: memory of a control plane after load.
 CONTROL_PLANE_MB = 150.0
-# What the embedded AWS keeps of one dispatch: job, inputs, artifacts, log lines, the task, metrics.
-DAEMON_KB = 150.0
+# What the embedded AWS keeps of one dispatch (job, inputs, artifacts, log lines, the task, the audit of its
+# calls) is 110 KB when all is well; here some are tried again, and large tasks are among them.
+DAEMON_KB = 200.0
 # The daemon has a thread for each connection that a client keeps; these come and go.
 THREADS, FILES = 10, 20
 WITNESS_GROWTH_MB = 15.0  # of one spared control plane in a third of the run, once it is warm

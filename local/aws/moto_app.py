@@ -115,8 +115,8 @@ def _leave_access_to_iam() -> None:
 def _forget_models() -> None:
     """Let go of models that are not used any more.
 
-    moto lists each one that is ever made, so that a reset between tests can reach it; a query copies each item
-    that it answers with. The list grew by 6 KB for each item of each answer; a region is never reset.
+    moto lists each one that is ever made, so that a reset between tests can reach it; a query copies each
+    item that it answers with. The list grew by 6 KB for each item of each answer; a region is never reset.
     """
     BaseModel.__new__ = lambda cls, *_, **__: object.__new__(cls)
 
