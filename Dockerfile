@@ -33,6 +33,11 @@ RUN python -m venv /opt/packages \
         --requirement /tmp/service.lock
 
 FROM base AS control-plane
+# For promoting. Debian keeps only the newest build of a package, so its version cannot be pinned.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates git \
+    && rm -rf /var/lib/apt/lists/*
 COPY --from=service-packages /opt/packages /opt/packages
 COPY --from=sources /opt/outpost/outpost /opt/outpost/outpost
 COPY --from=sources /opt/outpost/service /opt/outpost/service

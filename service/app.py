@@ -192,6 +192,8 @@ def application(services: Services, loops: Loops | None = None) -> Around:
         version=VERSION,
         description="Runs coding agents for many tenants.",
         lifespan=lifespan,
+        # A redirect would be to plain HTTP, as seen behind the load balancer, and take the key with it.
+        redirect_slashes=False,
         redoc_url=None,
         docs_url=None,
     )

@@ -14,6 +14,11 @@ from pathlib import Path
 from outpost.errors import OutpostError
 
 TIMEOUT = 60.0  # seconds for one git command
+# A bundle may hold objects that unpack to a thousand times its size. Each git process may take this much
+# memory (of a replica's 2 GB; see AT_ONCE), and write files this large; what needs more fails by itself.
+MEMORY_MIB, FILE_MIB = 768, 2048
+# $1 and $2 in KiB and, as POSIX counts files, half KiB. Where there is no such limit there is none to set.
+_LIMITED = 'ulimit -v "$1" 2>/dev/null; ulimit -f "$2" 2>/dev/null; shift 2; exec git "$@"'
 PREFIX = "refs/outpost/"  # where the worker's bundle has its one reference
 
 
@@ -40,7 +45,8 @@ class Git:
 
     def run(self, *arguments: str) -> str:
         """The command's output. Raises `GitError` (`git-failed`, `git-timeout`)."""
-        command = ["git", "-C", str(self._directory), *arguments]
+        limits = (str(MEMORY_MIB * 1024), str(FILE_MIB * 2048))
+        command = ["/bin/sh", "-c", _LIMITED, "git", *limits, "-C", str(self._directory), *arguments]
         try:
             returncode, output, errors = _run(command, self._environment)
         except subprocess.TimeoutExpired as error:
@@ -107,7 +113,18 @@ def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str, str
 
 def _configuration(token: str | None) -> dict[str, str]:
     """git's settings by environment: the token is in no argument list and in no file."""
-    settings = {"core.hooksPath": os.devnull, "transfer.fsckObjects": "true", "http.followRedirects": "false"}
+    settings = {
+        "core.hooksPath": os.devnull,
+        "transfer.fsckObjects": "true",
+        "http.followRedirects": "false",
+        # Packs stay packed on the disk, and large files are never held in memory.
+        "transfer.unpackLimit": "1",
+        "core.bigFileThreshold": "16m",
+        "core.packedGitWindowSize": "32m",
+        "core.packedGitLimit": "256m",
+        "core.deltaBaseCacheLimit": "32m",
+        "pack.threads": "1",
+    }
     if token is not None:
         basic = b64encode(f"x-access-token:{token}".encode()).decode()
         settings["http.extraHeader"] = f"Authorization: Basic {basic}"

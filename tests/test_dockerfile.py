@@ -174,3 +174,10 @@ def test_the_control_planes_lock_has_what_it_imports() -> None:
         if not {owner.lower().replace("_", "-") for owner in owners.get(module, [])} & locked
     }
     assert missing == set()
+
+
+@pytest.mark.parametrize("image", ["control-plane", *Agent])
+def test_what_calls_git_has_git(image: str) -> None:
+    """The control plane promotes with it, a worker clones with it; Python's slim images have none."""
+    installed = " ".join(instructions(image, "RUN")).split()
+    assert {"git", "ca-certificates"} <= set(installed)

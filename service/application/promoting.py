@@ -20,9 +20,9 @@ from service.application.audit import Audit
 from service.application.dispatches import Dispatches
 from service.domain.job import Job
 from service.domain.keys import repository_name
-from service.domain.ports import Artifacts, ConflictError, Secrets
+from service.domain.ports import Artifacts, ConflictError, Secrets, UnavailableError
 from service.domain.times import iso
-from service.git import Git
+from service.git import Git, GitError
 
 BUNDLE = "changes.bundle"
 RECORD_TRIES = 5
@@ -80,10 +80,8 @@ class Promoting:
         job = self._dispatches.fresh(tenant_id, dispatch_id)
         if job.status is not Status.COMPLETED:
             raise PromotionError("dispatch-not-completed", f"The dispatch is {job.status}, not COMPLETED.")
-        known = dict(job.promotion or {})
-        if known and known["branch"] != request.branch:
-            raise PromotionError("already-promoted", f"It was promoted to the branch {known['branch']}.")
-        if known and ("pullRequest" in known or not request.pull_request):
+        known = _known(job, request)
+        if "commit" in known and ("pullRequest" in known or not request.pull_request):
             return known
         remote, name, token = self._remote(job, request)
         with tempfile.TemporaryDirectory(prefix="promote-") as scratch:
@@ -92,7 +90,12 @@ class Promoting:
             if request.branch in (base, git.default_branch()):
                 raise PromotionError("branch-is-base", "Promote to a branch of its own.")
             commit = git.fetch_bundle(self._bundle(job, Path(scratch)))
-            self._push(git, commit, request.branch)
+            job = self._reserved(job, request)
+            try:
+                self._push(git, commit, request.branch)
+            except PromotionError:  # nothing was pushed: the dispatch may still go to another branch
+                self._record(job, None)
+                raise
         record: dict[str, Any] = {
             "branch": request.branch,
             "base": base,
@@ -103,6 +106,22 @@ class Promoting:
             record |= self._published(job, request, name, token, record)
         self._record(job, record)
         return record
+
+    def _reserved(self, job: Job, request: PromotionRequest) -> Job:
+        """The dispatch, bound to this branch before anything is pushed: of two at once, one is refused.
+
+        Whoever dies in between leaves it bound; the same request is taken up again.
+        """
+        for _ in range(RECORD_TRIES):
+            if _known(job, request):
+                return job
+            try:
+                bound = job.changed(promotion={"branch": request.branch})
+                self._dispatches.store.save(job, bound)
+                return bound
+            except ConflictError:
+                job = self._dispatches.fresh(job.tenant_id, job.dispatch_id)
+        raise UnavailableError("dynamodb", "Contention", f"{job.dispatch_id} keeps changing")
 
     def _remote(self, job: Job, request: PromotionRequest) -> tuple[str, str | None, str | None]:
         """The remote's URL, its name on GitHub if it is there, and the tenant's token for it."""
@@ -144,7 +163,12 @@ class Promoting:
     def _push(git: Git, commit: str, branch: str) -> None:
         there = git.head_of_remote(branch)
         if there is None:
-            git.push_new(commit, branch)
+            try:
+                git.push_new(commit, branch)
+            except GitError:
+                # Another replica may have pushed it meanwhile, or the answer was lost: look what is there.
+                if git.head_of_remote(branch) is None:
+                    raise
             there = git.head_of_remote(branch)
         if there != commit:
             raise PromotionError("branch-exists", f"The branch {branch} exists, with other commits.")
@@ -167,7 +191,7 @@ class Promoting:
             )
         return {"pullRequest": pull}
 
-    def _record(self, job: Job, record: dict[str, Any]) -> None:
+    def _record(self, job: Job, record: dict[str, Any] | None) -> None:
         current: Job | None = job
         for _ in range(RECORD_TRIES):
             if current is None:
@@ -177,6 +201,14 @@ class Promoting:
                 return
             except ConflictError:
                 current = self._dispatches.store.get(job.tenant_id, job.dispatch_id)
+
+
+def _known(job: Job, request: PromotionRequest) -> dict[str, Any]:
+    """What is recorded: nothing, the branch that it is bound to, or all. Raises `PromotionError`."""
+    known = dict(job.promotion or {})
+    if known and known["branch"] != request.branch:
+        raise PromotionError("already-promoted", f"It was promoted to the branch {known['branch']}.")
+    return known
 
 
 def _title(job: Job) -> str:

@@ -19,7 +19,9 @@ from service.services import Services
 
 Scopes = Annotated[list[Annotated[Scope, Field(strict=False)]], Field(min_length=1, max_length=5)]
 Repositories = Annotated[
-    list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*-]+/[A-Za-z0-9_.*-]+$")]], Field(max_length=50)
+    # GitHub's names have at most 39 and 100 characters. A longer pattern is an attack on what matches it.
+    list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*-]+/[A-Za-z0-9_.*-]+$", max_length=140)]],
+    Field(max_length=50),
 ]
 
 

@@ -1,6 +1,9 @@
 """`POST /promote`: a dispatch's changes become a branch and, on request, a pull request."""
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -17,9 +20,11 @@ from service.routers.dispatches import known_id, storable
 from service.routers.mapping import threaded
 from service.routers.openapi import documented
 from service.services import Services
+from service.turns import Turns
 
 BRANCH_LENGTH = 200
-AT_ONCE = 4  # git runs for minutes at worst, on threads and memory that all routes share
+AT_ONCE = 2  # git runs for minutes at worst, on threads and memory that all routes share
+WAITING = 20  # promotions of one tenant that wait for their turn here
 _STATUS = {"git-failed": 502, "git-timeout": 502, "github-unavailable": 502, "pull-request-refused": 502}
 
 
@@ -56,6 +61,28 @@ class Promotion(BaseModel):
 def make(services: Services) -> APIRouter:
     router = APIRouter(route_class=GuardedRoute, tags=["promotion"])
     at_once = asyncio.Semaphore(AT_ONCE)
+    # One of each tenant stands in the line: whoever asks for many waits for them, not everybody else.
+    turns = Turns(1)
+    asked: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def turn(tenant_id: str) -> AsyncIterator[None]:
+        if asked[tenant_id] > WAITING:
+            raise ProblemError(
+                429,
+                "too-many-promotions",
+                f"{WAITING} promotions of the tenant wait already.",
+                remedy="Try again when some of them are answered.",
+                headers={"Retry-After": "30"},
+            )
+        asked[tenant_id] += 1
+        try:
+            async with turns.of(tenant_id), at_once:
+                yield
+        finally:
+            asked[tenant_id] -= 1
+            if not asked[tenant_id]:
+                del asked[tenant_id]
 
     @router.post(
         "/promote",
@@ -79,7 +106,7 @@ def make(services: Services) -> APIRouter:
             body=body.body,
         )
         try:
-            async with at_once:
+            async with turn(key.tenant_id):
                 record = await threaded(
                     lambda: services.promoting.promote(key.tenant_id, known_id(body.dispatchId), request)
                 )

@@ -157,3 +157,16 @@ def test_what_is_not_a_dispatch_is_never_a_server_error(world: World, http: Test
     answer = http.post("/dispatch", content=content, headers=headers)
     assert answer.status_code in (400, 422)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/dispatch/", "/health/", "/keys/"])
+def test_no_path_is_redirected(http: TestClient, path: str) -> None:
+    """Behind a load balancer that ends TLS it would lead to plain HTTP, and take the key along."""
+    answer = http.get(path, headers={"X-API-Key": "otp_x"}, follow_redirects=False)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+
+
+def test_a_pattern_longer_than_any_repositorys_name_is_refused(world: World, http: TestClient) -> None:
+    body = {"scopes": ["dispatch"], "repositories": ["*a" * 100_000 + "/x"]}
+    assert http.post("/keys", json=body, headers={"X-API-Key": world.key()}).status_code == 422

@@ -16,11 +16,13 @@ from starlette.testclient import TestClient
 
 from outpost.agents import Agent
 from outpost.dispatch import Status
+from outpost.errors import OutpostError
 from service.application import promoting
 from service.domain.job import Inputs, Job
 from service.domain.keys import Limits
 from service.domain.ports import Acceptance
-from service.routers.promotion import AT_ONCE
+from service.git import Git
+from service.routers.promotion import WAITING
 from tests.service.harness import OneAtATime, World, make_world
 
 ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -215,23 +217,81 @@ def test_a_bundle_that_outgrew_its_report_is_read_up_to_the_bound(hosted: Hosted
     read.assert_called_once_with(f"{ID}/changes.bundle", limit=promoting.MAX_BUNDLE)
 
 
-def test_promotions_that_hang_leave_threads_to_the_other_routes(hosted: Hosted) -> None:
-    running, free = threading.Semaphore(0), threading.Event()
+def test_promotions_that_hang_leave_threads_and_turns_to_others(hosted: Hosted) -> None:
+    running, other, free = threading.Semaphore(0), threading.Event(), threading.Event()
+    theirs = {"X-API-Key": hosted.world.key("other", "promote")}
 
-    def hang(*_: object) -> dict[str, object]:
-        running.release()
-        free.wait(30)
+    def hang(tenant: str, *_: object) -> dict[str, object]:
+        if tenant == "other":
+            other.set()
+        else:
+            running.release()
+            free.wait(30)
         return {"branch": "outpost/one", "base": "main", "commit": "c", "at": "now"}
 
-    with patch.object(hosted.world.services.promoting, "promote", hang), ThreadPoolExecutor(12) as pool:
-        answers = [pool.submit(hosted.promote) for _ in range(12)]
-        for _ in range(AT_ONCE):
-            assert running.acquire(timeout=10)
+    with patch.object(hosted.world.services.promoting, "promote", hang), ThreadPoolExecutor(40) as pool:
+        answers = [pool.submit(hosted.promote) for _ in range(30)]
+        assert running.acquire(timeout=10)
+        pool.submit(lambda: hosted.http.post("/promote", json={"dispatchId": ID}, headers=theirs))
+        assert other.wait(10), "another tenant waits behind thirty that hang"
         health = hosted.http.get("/health").status_code
         further = running.acquire(timeout=0.3)
         free.set()
-        codes = {each.result().status_code for each in answers}
-    assert (health, further, codes) == (200, False, {200})
+        codes = [each.result().status_code for each in answers]
+    assert (health, further) == (200, False)
+    assert codes.count(200) == WAITING + 1
+    assert codes.count(429) == 30 - WAITING - 1
+
+
+def test_of_two_branches_at_once_one_is_made(hosted: Hosted) -> None:
+    """Two replicas: neither knows of the other's turn."""
+    promote, meet = hosted.world.services.promoting.promote, threading.Barrier(2)
+    fetch_bundle = Git.fetch_bundle
+
+    def together(git: Git, bundle: Path) -> str:
+        commit = fetch_bundle(git, bundle)
+        meet.wait(30)
+        return commit
+
+    def ask(branch: str) -> str:
+        try:
+            return str(promote("acme", ID, promoting.PromotionRequest(branch=branch))["branch"])
+        except OutpostError as error:
+            return error.code
+
+    with patch.object(Git, "fetch_bundle", together), ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(ask, ("outpost/one", "outpost/two")))
+    assert "already-promoted" in told
+    assert len(hosted.heads()) == 2  # main, and the one
+
+
+def test_the_same_branch_twice_at_once_is_one_answer(hosted: Hosted) -> None:
+    promote, meet = hosted.world.services.promoting.promote, threading.Barrier(2)
+    push_new = Git.push_new
+
+    def together(git: Git, commit: str, branch: str) -> None:
+        meet.wait(30)
+        push_new(git, commit, branch)
+
+    def ask(_: int) -> object:
+        return promote("acme", ID, promoting.PromotionRequest(branch="outpost/one"))["commit"]
+
+    with patch.object(Git, "push_new", together), ThreadPoolExecutor(2) as pool:
+        commits = list(pool.map(ask, range(2)))
+    assert commits == [hosted.heads()["outpost/one"]] * 2
+
+
+def test_after_a_branch_that_was_taken_another_may_be_chosen(hosted: Hosted) -> None:
+    git(hosted.bare, "branch", "taken", "main")
+    assert hosted.promote(branch="taken").json()["code"] == "branch-exists"
+    assert hosted.promote(branch="outpost/one").status_code == 200
+
+
+def test_what_a_replica_left_half_done_is_taken_up(hosted: Hosted) -> None:
+    with patch.object(Git, "push_new", Mock(side_effect=KeyboardInterrupt)), pytest.raises(KeyboardInterrupt):
+        hosted.world.services.promoting.promote("acme", ID, promoting.PromotionRequest(branch="outpost/one"))
+    assert hosted.promote(branch="outpost/two").json()["code"] == "already-promoted"
+    assert hosted.promote(branch="outpost/one").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["--upload-pack=x", "../x", "a..b", "x.lock", "x y", "refs/x:refs/y", "x\n"])
