@@ -20,6 +20,7 @@ class Finding:
     rank: int
     effects: tuple[Cause, ...] = ()
     plan: Plan | None = None
+    unplanned: str = ""  # what kept a plan from being made
 
     @property
     def explains(self) -> tuple[str, ...]:
@@ -38,6 +39,7 @@ class Judged:
     cause: Cause
     judgement: Judgement
     plan: Plan | None = None
+    unplanned: str = ""  # what kept a plan from being made
 
 
 def rank(judged: Sequence[Judged]) -> tuple[Finding, ...]:
@@ -72,6 +74,7 @@ def rank(judged: Sequence[Judged]) -> tuple[Finding, ...]:
             rank=number,
             effects=tuple(lit[key].cause for key in below.get(item.cause.key, ())),
             plan=item.plan,
+            unplanned=item.unplanned,
         )
         for number, (_, item) in enumerate(sorted(roots, key=order), start=1)
     )

@@ -146,7 +146,8 @@ def judge(
 
     def work(cause: Cause) -> None:
         judgement = check(region, cause)
-        results[cause.key] = Judged(cause, judgement, _plan(region, cause, judgement))
+        plan, why = _plan(region, cause, judgement)
+        results[cause.key] = Judged(cause, judgement, plan, why)
         progress(f"{judgement.verdict.value:<7} {cause.key}")
 
     # Daemons: a read that hangs must not keep the process from ending.
@@ -172,13 +173,14 @@ def check(region: Region, cause: Cause) -> Judgement:
         return unknown(f"the check itself failed: {type(error).__name__}: {error}")
 
 
-def _plan(region: Region, cause: Cause, judgement: Judgement) -> Plan | None:
+def _plan(region: Region, cause: Cause, judgement: Judgement) -> tuple[Plan | None, str]:
+    """The plan that mends it; or None, and what kept it from being made where something did."""
     if not judgement.lit or judgement.manual or cause.remedy is None:
-        return None
+        return None, ""
     try:
         plan = cause.remedy(region)
-    except (Absent, CouldNotLook):
-        return None  # what is needed to plan could not be seen: a person has to look
-    except Exception:  # noqa: BLE001 - as in `check`: the finding stands without its plan
-        return None
-    return plan if plan and plan.actions else None
+    except (Absent, CouldNotLook) as error:
+        return None, str(error)
+    except Exception as error:  # noqa: BLE001 - as in `check`: the finding stands without its plan
+        return None, f"planning itself failed: {type(error).__name__}: {error}"
+    return (plan, "") if plan and plan.actions else (None, "")

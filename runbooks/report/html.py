@@ -106,6 +106,8 @@ def _finding(finding: Finding) -> str:
     mended = (
         "<code>./inv diagnose --fix</code> shows the calls that mend it."
         if finding.plan
+        else f"No plan could be made: {_prose(finding.unplanned)}."
+        if finding.unplanned
         else "A person has to."
     )
     return (

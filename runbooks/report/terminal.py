@@ -119,6 +119,8 @@ def _command(command: str) -> list[str]:
 
 
 def _remedy(report: Report, finding: Finding, plans: bool) -> list[str]:
+    if finding.plan is None and finding.unplanned:
+        return [_wrapped(f"no plan could be made: {finding.unplanned}", "   remedy    ")]
     if finding.plan is None:
         return ["   remedy    a person has to do it"]
     if not plans:

@@ -11,6 +11,7 @@ from runbooks.capacity import provision
 from runbooks.looking import BUSY, Answer, CouldNotLook
 from runbooks.mending import mend
 from runbooks.remedies import apply
+from runbooks.report import terminal
 from runbooks.run import Report, diagnose
 from runbooks.target import Target
 from tests.runbooks.world import FILES, WORKER, World, peer, target
@@ -160,3 +161,27 @@ def test_a_look_that_fails_while_a_change_settles_is_no_crash(stack: Mendable) -
     done, after = stack.mend(replace(report, findings=(replace(report.findings[0], plan=monkeyed),)))
     assert done == [(NFS, "not mended")]
     assert after.exit_code == 5
+
+
+def test_what_keeps_a_plan_from_being_made_is_told(world: World) -> None:
+    """ "A person has to" would hide that a permission is all that is missing."""
+    report = diagnose(target(), Blind(world))
+    (finding,) = [f for f in report.findings if f.cause.code == "missing-environment"]
+    assert finding.plan is None
+    assert "ecs:DescribeTaskDefinition was denied" in finding.unplanned
+    assert "no plan could be made" in terminal.render(report, terminal.Style())
+
+
+class Blind:
+    """A world in which a setting is lost, and earlier revisions may not be looked at."""
+
+    def __init__(self, world: World) -> None:
+        world.environment["JOBS_TABLE"] = ""
+        world.put_control_plane(7)
+        self.world, self.calls = world, world.calls
+
+    def read(self, operation: str, parameters: Answer) -> Answer:
+        earlier = [f"outpost-control-plane:{number}" for number in range(1, 7)]
+        if operation == "ecs:DescribeTaskDefinition" and parameters["taskDefinition"] in earlier:
+            raise CouldNotLook(operation, "denied", permission=operation)
+        return self.world.read(operation, parameters)

@@ -136,6 +136,10 @@ def test_sarif(failing: Report) -> None:
             "runbooks/issues/"
         )
     assert run["invocations"][0]["exitCode"] == 3
+    levels = {result["ruleId"]: result["level"] for result in run["results"]}
+    assert levels["dispatch-stuck-pending/egress-blocked"] == "error"
+    assert levels["dynamodb-throttling/retries-without-backoff"] == "warning"
+    assert levels["dispatch-stuck-pending/vcpu-quota-exhausted"] == "note"
 
 
 def test_formats_of_a_stack_that_cannot_be_looked_at(world: World) -> None:
@@ -309,6 +313,21 @@ def test_html_loads_nothing_and_runs_nothing(failing: Report) -> None:
     policy = page.find(".//meta[@http-equiv='Content-Security-Policy']")
     assert policy is not None
     assert str(policy.get("content")).startswith("default-src 'none'")
+
+
+def test_what_was_before_the_look_back_is_not_in_the_timeline(world: World) -> None:
+    for minutes, message in ((59, "recent"), (61, "long ago")):
+        event = {"createdAt": NOW - timedelta(minutes=minutes), "message": message}
+        world.service["events"].append(event)
+    assert [event.text for event in timeline(world.region())[0]] == ["recent"]
+
+
+def test_annotations_escape_what_would_end_or_change_a_command(world: World) -> None:
+    reason = {"issue": "agent-fails-immediately", "cause": "model-not-found", "summary": "100%\n::error::x"}
+    world.add_job(reason=reason)
+    (line,) = annotations.render(diagnose(target(), world))
+    assert line.endswith("100%25%0A::error::x")
+    assert ",title=agent-fails-immediately/model-not-found::" in line
 
 
 def test_annotations_escape(failing: Report) -> None:

@@ -188,3 +188,15 @@ def test_two_faults_of_an_agents_definition(world: World) -> None:
     made = world.definitions["outpost-grok"]
     assert (made["revision"], made["memory"]) == (5, "2048")
     assert made["containerDefinitions"][0]["secrets"][0]["name"] == "XAI_API_KEY"
+
+
+def test_a_plan_for_an_agents_revision_is_another_for_the_next_one_like_it(world: World) -> None:
+    """Somebody has registered it anew since: what they did is theirs, and is to be looked at again."""
+    world.definitions["outpost-grok"]["memory"] = "1024"
+    world.definitions |= {
+        world.definitions["outpost-grok"]["taskDefinitionArn"]: world.definitions["outpost-grok"]
+    }
+    stack = Deployable(world)
+    before = stack.plan_of(MEMORY)
+    stack.register(dict(world.definitions["outpost-grok"]))
+    assert stack.plan_of(MEMORY) != before

@@ -90,3 +90,11 @@ def test_a_loop_that_the_cli_stopped_by_itself_ends_well_and_changes_nothing(wor
     task = "arn:aws:ecs:us-east-1:1:task/outpost-dev/t1"
     world.add_job("COMPLETED", agent="gemini", changes=EMPTY, taskArn=task)
     assert_root(world, "agent-timeout/no-progress-loop", Verdict.WARN)
+
+
+def test_a_later_change_of_the_same_agent_is_the_end_of_it(world: World) -> None:
+    world.add_job("COMPLETED", reason=_reason("agent-no-changes", "file-not-found"), changes=EMPTY)
+    world.add_job("COMPLETED", agent="codex", changes={"files": 1})
+    assert judged(world, "agent-no-changes/file-not-found").judgement.verdict is Verdict.WARN
+    world.add_job("COMPLETED", changes={"files": 1})
+    assert judged(world, "agent-no-changes/file-not-found").judgement.verdict is Verdict.OK

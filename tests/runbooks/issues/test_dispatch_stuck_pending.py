@@ -62,3 +62,16 @@ def test_a_nat_gateway_that_has_gone(world: World) -> None:
     finding = assert_root(world, f"{ISSUE}/egress-blocked", Verdict.FAIL).findings[0]
     assert finding.judgement.evidence[0].saw == "deleted"
     assert finding.plan is None
+
+
+def test_what_opens_the_way_out_can_be_taken_back(world: World) -> None:
+    world.groups[WORKER]["IpPermissionsEgress"] = []
+    world.routes["rtb-private"] = (["subnet-a", "subnet-b"], [])
+    plan = judged(world, "dispatch-stuck-pending/egress-blocked").plan
+    assert plan is not None
+    pairs = [(action.call.operation, action.undo and action.undo.operation) for action in plan.actions]
+    assert pairs == [
+        ("ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"),
+        ("ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"),
+        ("ec2:CreateRoute", "ec2:DeleteRoute"),
+    ]
