@@ -5,6 +5,12 @@ from service.domain.job import Reason
 from service.domain.ports import LaunchRefusedError
 
 THROTTLED = "launch-throttled"
+ACCOUNT = ("vcpu-quota-exhausted", "subnet-exhausted")
+
+
+def of_account(reason: Reason) -> bool:
+    """Whether the account lacks it, whatever the task."""
+    return reason.code == THROTTLED or reason.cause in ACCOUNT
 
 
 def refusal_reason(error: LaunchRefusedError) -> Reason:

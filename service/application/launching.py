@@ -9,11 +9,11 @@ from outpost.dispatch import Status
 from service import log
 from service.application.dispatches import Dispatches, NotFoundError
 from service.application.launch_messages import LaunchMessage, family_of
-from service.application.launch_refusals import THROTTLED, refusal_reason
+from service.application.launch_refusals import of_account, refusal_reason
 from service.domain.events import LaunchClaimed, Launched, LaunchRefused
 from service.domain.fairness import FairQueue
 from service.domain.job import Job, Reason
-from service.domain.pauses import ALL, Pauses
+from service.domain.pauses import Pauses
 from service.domain.ports import (
     Coordination,
     LaunchRefusedError,
@@ -157,7 +157,8 @@ class Launcher:
             return False
         with self._changed:
             now = self._dispatches.clock()
-            item = self._waiting.take(lambda line: self._pauses.is_open(line, now))
+            lines = self._waiting.sizes()
+            item = self._waiting.take(lambda line: self._pauses.is_open(line, now, lines))
             if item is None:
                 self._unused(permitted)
                 return False
@@ -183,14 +184,14 @@ class Launcher:
         """How many of the buffer may be launched now."""
         now = self._dispatches.clock()
         ready = 0
-        for line, size in self._waiting.sizes().items():
-            room = self._pauses.room(line, now)
+        lines = self._waiting.sizes()
+        for line, size in lines.items():
+            room = self._pauses.room(line, now, lines)
             ready += size if room is None else min(size, room)
         return ready
 
     def _closed(self) -> set[str]:
-        now = self._dispatches.clock()
-        return {line for line in self._waiting.sizes() if not self._pauses.is_open(line, now)}
+        return {line for line in self._waiting.sizes() if self._pauses.lasting(line)}
 
     def _permitted(self) -> float | None:
         """Take one launch of the account's rate: until when it is good, None if there is none now.
@@ -245,8 +246,8 @@ class Launcher:
         except LaunchRefusedError as error:
             reason = refusal_reason(error)
             with self._changed:
-                line = ALL if reason.code == THROTTLED else family_of(job)
-                self._pauses.refused(line, reason, self._dispatches.clock())
+                now = self._dispatches.clock()
+                self._pauses.refused(family_of(job), reason, now, account=of_account(reason))
             log.warning("launch refused", event="launch-refused", code=error.code, reason=reason.code)
             log.metric("LaunchRefused", agent=job.agent, reason=reason.code)
             self._dispatches.apply(*identity, LaunchRefused(attempt=job.attempt, reason=reason))

@@ -1,11 +1,12 @@
 """Launching: fair, within the rate, and never twice."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from outpost.agents import Agent
+from outpost.agents import AGENTS, Agent
 from outpost.dispatch import Status
 from service import log
 from service.application import launching
@@ -226,6 +227,31 @@ def test_a_full_account_is_used_as_tasks_end() -> None:
     assert len(stack.tasks.tasks) >= 60 * 5 * 0.9
 
 
+def test_small_tasks_do_not_take_each_bit_of_a_full_account_before_a_large_one() -> None:
+    stack = Stack()
+    free = [0.0]
+    need = {agent: AGENTS[agent].tier.cpu / 1024 for agent in (Agent.CLAUDE, Agent.AIDER)}
+
+    def refuse(spec: LaunchSpec) -> str | None:
+        cpu = need[Agent(spec.family.removeprefix("outpost-"))]
+        if cpu > free[0]:
+            return "You've reached the limit on the number of vCPUs you can run concurrently"
+        free[0] -= cpu
+        return None
+
+    stack.tasks.refuse = refuse
+    stack.post("small", 300)
+    stack.post("large", 100, Agent.CLAUDE)
+    stack.pull()
+    for _ in range(120):
+        free[0] += 0.5
+        stack.pull()
+        stack.second()
+    tenants = Counter(task.owner[0] for task in stack.tasks.tasks.values())
+    assert tenants["large"] >= 15
+    assert tenants["small"] >= 15
+
+
 def test_throttling_of_the_account_pauses_everyone_for_a_moment() -> None:
     stack = Stack()
     stack.tasks.throttled = True
@@ -246,7 +272,7 @@ def test_what_cannot_be_launched_makes_room_in_a_full_buffer(monkeypatch: pytest
     stack.tasks.refuse = without(Agent.CLAUDE)
     stack.post("acme", 200, Agent.CLAUDE)
     stack.post("rival")
-    for _ in range(3):
+    for _ in range(12):  # a shortage that lasts, not one of a second
         stack.pull()
         stack.second()
     assert [task.owner[0] for task in stack.tasks.tasks.values()] == ["rival"]
