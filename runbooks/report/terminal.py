@@ -22,6 +22,15 @@ from runbooks.run import Report
 from runbooks.subject import Subject
 
 WIDTH = 80
+# What to do about a look that failed, by the words in which it says how.
+_HINTS = (
+    (
+        "the permission",
+        "./inv runbooks.preflight names all that you lack, ./inv runbooks.policy prints what to ask for.",
+    ),
+    ("throttled", "AWS has to be asked less: look again in a minute."),
+    ("timed out", "Look again; if it stays so, see https://health.aws.amazon.com."),
+)
 _COLOURS = {Verdict.FAIL: "31;1", Verdict.WARN: "33;1", Verdict.UNKNOWN: "35;1", Verdict.OK: "32"}
 
 
@@ -158,7 +167,9 @@ def _blind(report: Report, style: Style) -> list[str]:
     blocks = []
     for reason, keys in reasons.items():
         head = style.of(Verdict.UNKNOWN, f"?. UNKNOWN {len(keys)} cause(s)")
-        blocks.append("\n".join([head, _wrapped(reason, "   "), _wrapped(", ".join(keys), "   ")]))
+        lines = [head, _wrapped(reason, "   "), _wrapped(", ".join(keys), "   ")]
+        hint = next((hint for sign, hint in _HINTS if sign in reason), "")
+        blocks.append("\n".join([*lines, _wrapped(hint, "   ")] if hint else lines))
     return blocks
 
 

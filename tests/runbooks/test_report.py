@@ -72,6 +72,12 @@ def test_terminal_fits_80_columns_without_colour(failing: Report) -> None:
     assert terminal.last_line(failing).startswith("failing: ")
 
 
+def test_what_could_not_be_looked_at_is_told_with_what_to_do_about_it(failing: Report) -> None:
+    text = " ".join(terminal.render(failing, terminal.Style()).split())
+    assert "servicequotas:GetServiceQuota is missing dispatch-stuck-pending/vcpu-quota-exhausted" in text
+    assert "./inv runbooks.preflight names all that you lack" in text
+
+
 def test_the_plan_shows_every_call(failing: Report) -> None:
     text = terminal.render(failing, terminal.Style(), plans=True)
     for finding in failing.findings:
