@@ -44,7 +44,7 @@ from outpost.names import (
     family,
     log_group,
 )
-from runbooks.alarms import declared
+from runbooks.alarms import every as every_alarm
 
 ARTIFACT_DAYS = 90
 ACCESS_LOG_DAYS = 90
@@ -268,7 +268,7 @@ Monitoring(
         account=account,
         key_arn=key.arn,
         email=settings.alarm_email,
-        declared=declared(),
+        declared=every_alarm(),
         load_balancer=load_balancer.arn_suffix,
         target_group=load_balancer.target_group_arn_suffix,
         file_system_id=workspaces.file_system_id,

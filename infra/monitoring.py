@@ -10,18 +10,18 @@ from infra.alarms import Alarms, AlarmsArgs
 from infra.dashboard import Dashboard, DashboardArgs
 from infra.topic import AlarmTopic, AlarmTopicArgs
 from outpost.names import SERVICE, Names
-from runbooks.alarms import Alarm
+from runbooks.alarms import Declared
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
-    """`declared` are issue, title and alarm; the ARN suffixes are how metrics name load balancers."""
+    """`declared` are the runbooks' alarms; the ARN suffixes are how metrics name load balancers."""
 
     names: Names
     account: Account
     key_arn: Input[str]
     email: str
-    declared: Sequence[tuple[str, str, Alarm]]
+    declared: Sequence[Declared]
     load_balancer: Input[str]
     target_group: Input[str]
     file_system_id: Input[str]

@@ -14,7 +14,11 @@ Comparison = Literal["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "L
 
 @dataclass(frozen=True, kw_only=True)
 class MetricAlarm:
-    """A CloudWatch alarm on one metric. `period` is in seconds."""
+    """A CloudWatch alarm on one metric. `period` is in seconds.
+
+    `plus` are metrics of the same dimensions that are added to it; one that was not reported counts as 0.
+    `datapoints` of the evaluation periods have to breach the threshold; 0: all of them.
+    """
 
     namespace: str
     metric: str
@@ -24,6 +28,8 @@ class MetricAlarm:
     comparison: Comparison = "GreaterThanOrEqualToThreshold"
     period: int = 60
     evaluation_periods: int = 1
+    datapoints: int = 0
+    plus: tuple[str, ...] = ()
     treat_missing: str = "notBreaching"
 
 
@@ -39,9 +45,11 @@ class LogAlarm:
 
 @dataclass(frozen=True, kw_only=True)
 class EventAlarm:
-    """An EventBridge rule that tells the alarm topic."""
+    """An EventBridge rule that tells the alarm topic. `reason` and `subject` are paths to what is told."""
 
     event_pattern: Mapping[str, Any] = field(hash=False)
+    reason: str = "$.detail.stoppedReason"
+    subject: str = "$.detail.taskArn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +67,30 @@ def alarm_name(stack: str, issue: str) -> str:
     return f"outpost-{stack}-{issue}"
 
 
-# Alarms that are none of the guide's: what could not be handled is kept, and someone has to look at it.
-# Name to the queue that is watched, and the issue that explains it.
-DEAD_LETTERS = {
-    "launch-dead-letters": ("{launch_dead_letter_queue}", "dispatch-stuck-pending"),
-    "event-dead-letters": ("{events_dead_letter_queue}", "dispatch-stuck-pending"),
-}
+@dataclass(frozen=True)
+class Declared:
+    """An alarm of an issue. `name` is what it is called after the stack's name."""
+
+    name: str
+    issue: str
+    title: str
+    alarm: Alarm
 
 
 def detected() -> dict[str, str]:
     """What every alarm and event rule is called after the stack's name, and the issue that it detects."""
-    issues = {issue: issue for issue, _, alarm in declared() if not isinstance(alarm, ClientSignal)}
-    return issues | {name: issue for name, (_, issue) in DEAD_LETTERS.items()}
+    return {each.name: each.issue for each in every() if not isinstance(each.alarm, ClientSignal)}
+
+
+def dead_letters(queue: str) -> MetricAlarm:
+    """Tells when a message could not be handled: it is kept, and someone has to look at it."""
+    return MetricAlarm(
+        namespace="AWS/SQS",
+        metric="ApproximateNumberOfMessagesVisible",
+        statistic="Maximum",
+        threshold=1,
+        dimensions=(("QueueName", queue),),
+    )
 
 
 def stopped_tasks(reason: str) -> EventAlarm:
@@ -85,7 +105,18 @@ def stopped_tasks(reason: str) -> EventAlarm:
 
 
 def declared() -> tuple[tuple[str, str, Alarm], ...]:
-    """Issue, title and alarm of every runbook, in the order of the guide."""
+    """Issue, title and first alarm of every runbook, in the order of the guide."""
     from runbooks.catalogue import RUNBOOKS
 
     return tuple((runbook.issue, runbook.title, runbook.alarm) for runbook in RUNBOOKS)
+
+
+def every() -> tuple[Declared, ...]:
+    """All alarms of all runbooks, in the order of the guide; an issue's first one is called as the issue."""
+    from runbooks.catalogue import RUNBOOKS
+
+    return tuple(
+        Declared(name, runbook.issue, runbook.title, alarm)
+        for runbook in RUNBOOKS
+        for name, alarm in {runbook.issue: runbook.alarm, **runbook.further}.items()
+    )

@@ -55,7 +55,12 @@ def write(*, check: bool = False) -> list[Path]:
 def _issue(runbook: Runbook) -> str:
     lines = [f"### {runbook.title}", "", f"`{runbook.issue}`", "", "Symptoms:", ""]
     lines += [f"- {symptom}" for symptom in runbook.symptoms]
-    lines += ["", f"Detected by: {_alarm(runbook)}", "", "```bash"]
+    alarms = {runbook.issue: runbook.alarm, **runbook.further}
+    told = [_alarm(name, alarm) for name, alarm in alarms.items()]
+    detected = (
+        [f"Detected by: {told[0]}"] if len(told) == 1 else ["Detected by:", "", *(f"- {t}" for t in told)]
+    )
+    lines += ["", *detected, "", "```bash"]
     lines += [f"./inv diagnose --issue {runbook.issue}", "```", ""]
     return "\n".join(lines + [_cause(cause) for cause in runbook.causes])
 
@@ -74,10 +79,10 @@ def _cause(cause: Cause) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _alarm(runbook: Runbook) -> str:
-    kind = "event rule" if isinstance(runbook.alarm, EventAlarm) else "alarm"
-    name = f"{kind} `{alarm_name('STACK', runbook.issue)}`: "
-    return _describe(runbook.alarm, name)
+def _alarm(issue: str, alarm: Alarm) -> str:
+    kind = "event rule" if isinstance(alarm, EventAlarm) else "alarm"
+    name = f"{kind} `{alarm_name('STACK', issue)}`: "
+    return _describe(alarm, name)
 
 
 def _describe(alarm: Alarm, name: str) -> str:
@@ -85,7 +90,9 @@ def _describe(alarm: Alarm, name: str) -> str:
         case MetricAlarm():
             sign = {"LessThanThreshold": "<", "GreaterThanThreshold": ">"}.get(alarm.comparison, ">=")
             window = f"{alarm.evaluation_periods} x {alarm.period} s"
-            metric = f"{alarm.namespace} {alarm.metric} ({alarm.statistic})"
+            if alarm.datapoints:
+                window = f"{alarm.datapoints} of {window}"
+            metric = f"{alarm.namespace} {' + '.join((alarm.metric, *alarm.plus))} ({alarm.statistic})"
             return f"{name}{metric} {sign} {alarm.threshold:g} for {window}."
         case LogAlarm():
             lines = f"{alarm.threshold:g} line(s) in {alarm.period} s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
@@ -142,7 +142,10 @@ class Cause:
 
 @dataclass(kw_only=True)
 class Runbook:
-    """One issue of the guide: how it shows, what detects it, what causes it."""
+    """One issue of the guide: how it shows, what detects it, what causes it.
+
+    `further` are alarms for what the first one cannot see, by what they are called after the stack's name.
+    """
 
     issue: str
     title: str
@@ -150,6 +153,7 @@ class Runbook:
     symptoms: tuple[str, ...]
     alarm: Alarm
     severity: Severity
+    further: Mapping[str, Alarm] = field(default_factory=dict)
     causes: list[Cause] = field(default_factory=list)
 
     def cause(

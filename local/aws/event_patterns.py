@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 _ANY = "$or"
+_INDEX = re.compile(r"\[\d+\]")
 _PLACEHOLDER = re.compile(r"<([\w.-]+)>")
 
 
@@ -24,7 +25,9 @@ def matches(pattern: Mapping[str, Any], event: Any) -> bool:
 def transformed(transformer: Mapping[str, Any], event: Mapping[str, Any]) -> str:
     """What a target gets of an event: the template with its placeholders filled."""
     paths = transformer.get("InputPathsMap") or {}
-    values = {name: next(_at(path.removeprefix("$.").split("."), event), "") for name, path in paths.items()}
+    # Of an array, whatever its index, the first: the paths of the stack's rules want no other.
+    steps = {name: _INDEX.sub("", path.removeprefix("$.")).split(".") for name, path in paths.items()}
+    values = {name: next(_at(path, event), "") for name, path in steps.items()}
     template = str(transformer["InputTemplate"])
     return _PLACEHOLDER.sub(lambda match: _quoted(values.get(match[1], match[0])), template)
 

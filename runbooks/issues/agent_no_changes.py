@@ -17,7 +17,7 @@ RUNBOOK = Runbook(
     symptoms=("Status: COMPLETED", "Exit code: 0", "Git diff: empty"),
     alarm=LogAlarm(
         log_group="/ecs/outpost-control-plane",
-        pattern='{ $.event = "dispatch-ended" && $.status = "COMPLETED" && $.reason = * }',
+        pattern='{ $.event = "dispatch-ended" && $.issue = "agent-no-changes" }',
         threshold=3,
     ),
     severity=Severity.CALLER,

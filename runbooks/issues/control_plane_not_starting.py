@@ -23,7 +23,10 @@ RUNBOOK = Runbook(
             "detail": {
                 "lastStatus": ["STOPPED"],
                 "group": [f"service:{SERVICE}"],
-                "containers": {"exitCode": [{"anything-but": [0, int(WorkerExit.TERMINATED)]}]},
+                "$or": [
+                    {"containers": {"exitCode": [{"anything-but": [0, int(WorkerExit.TERMINATED)]}]}},
+                    {"stopCode": ["TaskFailedToStart"]},  # it has no exit code
+                ],
             },
         }
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outpost.agents import AGENTS, CONTROL_PLANE, Agent
 from outpost.names import VCPU_QUOTA_CODE, family
-from runbooks.alarms import MetricAlarm
+from runbooks.alarms import MetricAlarm, dead_letters
 from runbooks.definitions import registration
 from runbooks.egress import blocked_routes, missing_rules, open_egress
 from runbooks.looking import Absent
@@ -17,14 +17,24 @@ RUNBOOK = Runbook(
     title="Dispatch stays in PENDING",
     section="Workers and agents",
     symptoms=("Status never changes from PENDING", "No ECS task launched"),
+    # How long a dispatch has waited whose launch is refused again. The launch queue does not tell: each
+    # refusal sends a new message, and holds it back for five minutes at most.
     alarm=MetricAlarm(
-        namespace="AWS/SQS",
-        metric="ApproximateAgeOfOldestMessage",
-        statistic="Maximum",
-        threshold=300,
-        evaluation_periods=2,
-        dimensions=(("QueueName", "{launch_queue}"),),
+        namespace="Outpost", metric="DispatchPending", statistic="Maximum", threshold=300, period=300
     ),
+    further={
+        # No launcher takes messages from the queue.
+        "launch-queue-age": MetricAlarm(
+            namespace="AWS/SQS",
+            metric="ApproximateAgeOfOldestMessage",
+            statistic="Maximum",
+            threshold=300,
+            evaluation_periods=2,
+            dimensions=(("QueueName", "{launch_queue}"),),
+        ),
+        "launch-dead-letters": dead_letters("{launch_dead_letter_queue}"),
+        "event-dead-letters": dead_letters("{events_dead_letter_queue}"),
+    },
     severity=Severity.DISPATCHES,
 )
 

@@ -24,6 +24,7 @@ RUNBOOK = Runbook(
         namespace="AWS/DynamoDB",
         # ThrottledRequests, the guide's, is reported for each operation; the events are for the table.
         metric="WriteThrottleEvents",
+        plus=("ReadThrottleEvents",),
         statistic="Sum",
         threshold=1,
         evaluation_periods=2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from outpost.control_plane import REQUIRED_ENVIRONMENT, REQUIRED_SECRETS
 from outpost.names import CONTROL_PLANE_PORT
 from runbooks import table_access
-from runbooks.alarms import MetricAlarm
+from runbooks.alarms import EventAlarm, MetricAlarm
 from runbooks.definitions import deploy, next_memory, with_earlier_settings, with_environment, with_memory
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, unknown, warn
@@ -33,6 +33,27 @@ RUNBOOK = Runbook(
         treat_missing="breaching",
         dimensions=(("LoadBalancer", "{load_balancer}"), ("TargetGroup", "{target_group}")),
     ),
+    further={
+        # Of several targets one fails, or closes connections: some callers see it, the others do not.
+        "gateway-errors": MetricAlarm(
+            namespace="AWS/ApplicationELB",
+            metric="HTTPCode_ELB_5XX_Count",
+            statistic="Sum",
+            threshold=10,
+            period=300,
+            dimensions=(("LoadBalancer", "{load_balancer}"),),
+        ),
+        # The tasks of before stay while those of a deployment fail: nobody notices, until they are gone.
+        "deployment-failed": EventAlarm(
+            event_pattern={
+                "source": ["aws.ecs"],
+                "detail-type": ["ECS Deployment State Change"],
+                "detail": {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]},
+            },
+            reason="$.detail.reason",
+            subject="$.detail.deploymentId",
+        ),
+    },
     severity=Severity.PLATFORM,
 )
 

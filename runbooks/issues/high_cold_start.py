@@ -21,7 +21,9 @@ RUNBOOK = Runbook(
         statistic="p90",
         threshold=30,
         period=300,
-        evaluation_periods=3,
+        # The first dispatch after a pause is slow, the next are fast: two such within half an hour.
+        evaluation_periods=6,
+        datapoints=2,
     ),
     severity=Severity.DEGRADED,
 )

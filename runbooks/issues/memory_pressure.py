@@ -6,7 +6,7 @@ from functools import partial
 
 from outpost.agents import AGENTS, BALANCED, CONTROL_PLANE, FAST, FLAGSHIP, Agent, Tier
 from runbooks.agent_reasons import unresolved
-from runbooks.alarms import MetricAlarm
+from runbooks.alarms import EventAlarm, MetricAlarm
 from runbooks.definitions import deploy, next_memory, register, with_memory
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
@@ -28,6 +28,20 @@ RUNBOOK = Runbook(
         evaluation_periods=3,
         dimensions=(("ClusterName", "{cluster}"), ("ServiceName", "{service}")),
     ),
+    further={
+        # Agents belong to no service, so their memory is in no metric: what tells of it is that it ran out.
+        "out-of-memory": EventAlarm(
+            event_pattern={
+                "source": ["aws.ecs"],
+                "detail-type": ["ECS Task State Change"],
+                "detail": {
+                    "lastStatus": ["STOPPED"],
+                    "containers": {"reason": [{"prefix": "OutOfMemory"}]},
+                },
+            },
+            reason="$.detail.containers[0].reason",
+        ),
+    },
     severity=Severity.DEGRADED,
 )
 

@@ -174,6 +174,8 @@ class Dispatches:
                     fresh=fresh,
                     persistent=job.workspace == "persistent",
                 )
+                if job.waiting_reason is not None:  # the alarm of dispatch-stuck-pending goes by it
+                    log.metric("DispatchPending", max(0.0, self.clock() - job.created_at), "Seconds")
                 self._queue.send(message.encode(), effect.delay)
             elif isinstance(effect, StopTask):
                 self._tasks.stop(effect.arn, effect.reason)

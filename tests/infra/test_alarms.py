@@ -2,10 +2,10 @@
 
 import pytest
 
-from runbooks.alarms import ClientSignal, EventAlarm, alarm_name, declared
+from runbooks.alarms import ClientSignal, EventAlarm, alarm_name, every
 from tests.infra.recording import Program
 
-SEEN = [(issue, alarm) for issue, _, alarm in declared() if not isinstance(alarm, ClientSignal)]
+SEEN = [(each.name, each.alarm) for each in every() if not isinstance(each.alarm, ClientSignal)]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,21 @@ def test_alarms_tell_the_encrypted_topic(program: Program) -> None:
 def test_a_percentile_is_declared_as_cloudwatch_wants_it(program: Program) -> None:
     plain = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
     for name, alarm in program.of("cloudwatch/metricAlarm:MetricAlarm").items():
-        assert (alarm.inputs.get("statistic") in plain) != ("extendedStatistic" in alarm.inputs), name
+        if "metricQueries" not in alarm.inputs:
+            assert (alarm.inputs.get("statistic") in plain) != ("extendedStatistic" in alarm.inputs), name
+
+
+def test_a_sum_of_metrics_counts_what_is_not_reported_as_nothing(dev: Program) -> None:
+    """An alarm on one of DynamoDB's metrics ignores missing data, and would stay in ALARM for ever."""
+    for alarm in dev.of("cloudwatch/metricAlarm:MetricAlarm").values():
+        assert alarm.inputs.get("namespace") != "AWS/DynamoDB"
+    throttling = dev.of("cloudwatch/metricAlarm:MetricAlarm")["outpost-dev-dynamodb-throttling"].inputs
+    total, *metrics = throttling["metricQueries"]
+    assert (total["expression"], total["returnData"]) == ("FILL(m0, 0) + FILL(m1, 0)", True)
+    assert [query["metric"]["metricName"] for query in metrics] == [
+        "WriteThrottleEvents",
+        "ReadThrottleEvents",
+    ]
 
 
 def test_placeholders_are_filled(program: Program) -> None:
@@ -48,8 +62,12 @@ def test_an_event_alarm_listens_to_its_own_cluster_only(dev: Program) -> None:
     rules = dev.of("cloudwatch/eventRule:EventRule")
     for issue in [issue for issue, alarm in SEEN if isinstance(alarm, EventAlarm)]:
         pattern = rules[alarm_name("dev", issue)].document("eventPattern")
-        (cluster,) = pattern["detail"]["clusterArn"]
-        assert cluster.endswith("/outpost-dev")
+        if pattern["detail-type"] == ["ECS Task State Change"]:
+            (cluster,) = pattern["detail"]["clusterArn"]
+            assert cluster.endswith(":cluster/outpost-dev")
+        else:
+            (services,) = pattern["resources"]
+            assert services["prefix"].endswith(":service/outpost-dev/")
 
 
 def test_the_dashboard_shows_every_alarm(dev: Program) -> None:

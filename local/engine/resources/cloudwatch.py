@@ -10,7 +10,7 @@ from local.engine.state import ResourceState
 _ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 _DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 # Where the provider's name is not the API's in camel case.
-_NAMES = {"insufficientDataActions": "InsufficientDataActions", "metricQueries": "Metrics"}
+_NAMES = {"insufficientDataActions": "InsufficientDataActions"}
 
 
 def retag(aws: Aws, old: ResourceState, tags: dict[str, str]) -> None:
@@ -38,6 +38,8 @@ def metric_alarm(aws: Aws, args: Arguments) -> Created:
         "alarmActions",
     )
     alarm |= {name: pascal(args[key]) for key, name in _NAMES.items() if key in args}
+    if args.get("metricQueries"):
+        alarm["Metrics"] = [_query(query) for query in args["metricQueries"]]
     if "okActions" in args:
         alarm["OKActions"] = args["okActions"]
     if "threshold" in args:
@@ -46,6 +48,17 @@ def metric_alarm(aws: Aws, args: Arguments) -> Created:
         alarm["Dimensions"] = tag_list(args["dimensions"], "Name")
     aws.client("cloudwatch").put_metric_alarm(AlarmName=args["name"], **alarm, Tags=tag_list(args.tags))
     return Created(args["name"], {"arn": aws.arn("cloudwatch", f"alarm:{args['name']}")})
+
+
+def _query(given: dict[str, Any]) -> dict[str, Any]:
+    """The provider writes a query's metric and how it is asked for as one."""
+    query: dict[str, Any] = pascal(given)
+    if "Metric" in query:
+        metric = query.pop("Metric")
+        metric["Dimensions"] = tag_list(given["metric"].get("dimensions") or {}, "Name")
+        stat = {name: metric.pop(name) for name in ("Period", "Stat", "Unit") if name in metric}
+        query["MetricStat"] = {"Metric": metric, **stat}
+    return query
 
 
 @deletes(_ALARM)

@@ -159,8 +159,19 @@ def metric_alarm(aws: Aws, state: ResourceState) -> dict[str, Any]:
         "name": found["AlarmName"],
         "okActions": found["OKActions"],
         "dimensions": pairs(found["Dimensions"], "Name"),
+        "metricQueries": [_query(query) for query in found.get("Metrics", [])],
         "tags": pairs(tags),
     }
+
+
+def _query(found: dict[str, Any]) -> dict[str, Any]:
+    """The provider writes a query's metric and how it is asked for as one."""
+    query = dict(camel(found))
+    if "MetricStat" in found:
+        stat = found["MetricStat"]
+        dimensions = {"dimensions": pairs(stat["Metric"]["Dimensions"], "Name")}
+        query["metric"] = camel(stat["Metric"]) | camel(stat) | dimensions
+    return query
 
 
 @reads("aws:cloudwatch/dashboard:Dashboard")
