@@ -19,7 +19,6 @@ NOT_DESCRIBED: dict[str, dict[str, str]] = {
 # Behaviour behind arguments that are kept and described, but that nothing in the region acts on.
 NOT_ACTED_ON: dict[str, str] = {
     "aws:appautoscaling/policy:Policy": "no scaling by metrics: the service keeps its desired count",
-    "aws:cloudwatch/metricAlarm:MetricAlarm": "alarms do not change state by themselves",
     "aws:dynamodb/table:Table": "no throttling by capacity, no backups, no encryption; TTL deletes nothing",
     "aws:ec2/flowLog:FlowLog": "no flow records are written",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": "no image expires",
