@@ -30,6 +30,15 @@ secrets, identity providers. `aws:SecureTransport` is true although the region s
 leaves the machine. A service whose resources IAM does not know here is asked for on `*`, which only an
 unrestricted statement allows: stricter than AWS, never laxer.
 
+## Metrics and alarms
+
+AWS's metrics of the load balancer, ECS, DynamoDB and SQS, metric filters and the embedded metric format fill
+the metrics that the alarms look at. Every minute the alarms are evaluated as CloudWatch does it, missing data
+and metric math included; a new state is told to the history, to the alarm topic's subscribed queues and to
+EventBridge. `tests/runbooks/faults/test_alarms.py` puts the fault of each alarm in and sees it in ALARM. Not
+imitated: composite alarms, anomaly detection, Metrics Insights, high resolution, the topic's policy (it is
+always told), target tracking's alarms (they are not evaluated, since nothing scales by metrics).
+
 """
 
 

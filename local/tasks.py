@@ -102,7 +102,7 @@ def fault(c: Context, action: str = "", arguments: str = "{}") -> None:
 
     if not action:
         for name, text in Control.describe():
-            print(f"{name:<13} {text}")
+            print(f"{name:<16} {text}")
         return
     _, info = _running()
     try:

@@ -107,6 +107,8 @@ def _last_words(region: Region, task: Task) -> str:
 
 def _alarms(region: Region) -> Iterator[Event]:
     for item in region.metrics.alarm_history():
+        if "ALARM" not in item["HistorySummary"]:
+            continue  # a new alarm's first OK: of a stack just made, a line for each
         yield Event(item["Timestamp"], "alarm", f"{item['AlarmName']}: {item['HistorySummary']}")
 
 

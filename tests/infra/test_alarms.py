@@ -64,7 +64,7 @@ def test_an_event_alarm_listens_to_its_own_cluster_only(dev: Program) -> None:
         pattern = rules[alarm_name("dev", issue)].document("eventPattern")
         if pattern["detail-type"] == ["ECS Task State Change"]:
             (cluster,) = pattern["detail"]["clusterArn"]
-            assert cluster.endswith(":cluster/outpost-dev")
+            assert cluster.endswith("/outpost-dev")
         else:
             (services,) = pattern["resources"]
             assert services["prefix"].endswith(":service/outpost-dev/")

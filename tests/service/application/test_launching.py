@@ -1,5 +1,6 @@
 """Launching: fair, within the rate, and never twice."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -154,6 +155,24 @@ def test_a_refusal_is_visible_and_waits_longer_each_time() -> None:
         delays.append(job.launch_after - stack.clock())
         stack.clock.advance(delays[-1] + 1)
     assert delays[-1] > delays[0] * 4
+
+
+def test_how_long_a_refused_dispatch_has_waited_is_measured(caplog: pytest.LogCaptureFixture) -> None:
+    """What the alarm of dispatch-stuck-pending looks at; a dispatch that is launched at once says nothing."""
+    stack = Stack()
+    caplog.set_level("INFO", "outpost.metrics")
+    stack.post("acme")
+    stack.pull()
+    stack.second()
+    stack.tasks.refuse = lambda spec: "Capacity is unavailable at this time"
+    stack.post("acme")
+    stack.pull()
+    stack.clock.advance(400)
+    stack.second()
+    measured = [record for record in caplog.records if record.name == "outpost.metrics"]
+    lines = [json.loads(record.getMessage()) for record in measured]
+    (waited,) = [line["DispatchPending"] for line in lines if "DispatchPending" in line]
+    assert 400 <= waited < 410
 
 
 def test_what_a_stopping_replica_holds_goes_to_the_others_at_once() -> None:
