@@ -38,12 +38,12 @@ class Loops:
         """Start every loop."""
         services = self._services
         self._loop("fleet", services.fleet.refresh, every=FLEET_SECONDS)
-        self._loop("receiver", self._pull)
+        self._loop("receiver", self._pull, until=services.stopping)
         for n in range(LAUNCHERS):
             self._loop(f"launcher-{n}", lambda: services.launcher.launch_next(1.0, self._stopping.wait))
         self._loop("keeper", services.launcher.keep, every=KEEP_SECONDS)
         self._loop("queue", services.board.exchange, every=QUEUE_SECONDS)
-        self._loop("follower", lambda: services.follower.step(LONG_POLL))
+        self._loop("follower", lambda: services.follower.step(LONG_POLL), until=services.stopping)
         self._loop("reconciler", self._reconcile, every=RECONCILE_SECONDS)
         if services.pool.enabled:
             self._loop("pool", self._keep_pool, every=POOL_SECONDS)
@@ -54,6 +54,7 @@ class Loops:
         """End the loops after their current step, give back what is waiting and write what was counted.
 
         Takes one long poll at most: a poll that is given up would swallow the messages it is answered with.
+        SIGTERM lets no new poll begin, so that the last one passes while requests are still taken.
         """
         self._stopping.set()
         end = time.monotonic() + STOP_SECONDS
@@ -86,10 +87,19 @@ class Loops:
         if self._sweeps % ORPHANS_EVERY == 0:
             services.reconciler.sweep_tasks()
 
-    def _loop(self, name: str, step: Callable[[], object], *, every: float = 0) -> None:
+    def _loop(
+        self,
+        name: str,
+        step: Callable[[], object],
+        *,
+        every: float = 0,
+        until: threading.Event | None = None,
+    ) -> None:
+        """Repeat a step in a thread of its own until `stop`, or until the event comes."""
+
         def run() -> None:
             pause = FAILURE_SECONDS[0]
-            while not self._stopping.is_set():
+            while not (self._stopping.is_set() or (until and until.is_set())):
                 log.clear(loop=name)
                 try:
                     step()

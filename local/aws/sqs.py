@@ -19,7 +19,9 @@ from local.aws.messages import Message, Messages
 from local.aws.moto_app import backend
 from local.cloudwatch.series import Dimensions
 
-MAX_WAIT = 20.0  # seconds of a long poll
+# Seconds of a long poll; SQS waits up to 20. A program that stops waits for its poll to end, and with it
+# every deployment does.
+MAX_WAIT = 2.0
 MAX_COUNT = 10  # messages of one receive
 MAX_VISIBILITY = 43_200  # seconds: twelve hours
 SENDER = "AIDALOCALREGION"
