@@ -12,6 +12,7 @@ import pytest
 
 from local.testing import LocalRegion
 from runbooks.aws import AwsReader, Connection
+from runbooks.report import html
 from runbooks.run import Report, diagnose
 from tests.runbooks.faults.stack import Stack
 
@@ -46,6 +47,9 @@ def assert_silent_until(stack: Stack, done: Callable[[], bool], timeout: float =
 def test_just_created(stack: Stack) -> None:
     report = stack.diagnose(since=HOUR)
     assert (found(report), report.exit_code) == ([], 0)
+    page = html.render(report)
+    assert "What happened" in page
+    assert "Could not be looked at" not in page
 
 
 def test_under_load(stack: Stack) -> None:
