@@ -4,41 +4,35 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 
 from outpost import worker_protocol
 from outpost.errors import OutpostError
 from outpost.exit_codes import WorkerExit
 from outpost.failure import Failure
-from worker import artifacts
+from worker import artifacts, disk
 from worker.attempt import Attempt, Outcome
 from worker.control import Assignment, ControlPlane, RefusedError, UnavailableError
 from worker.journal import Journal, Redactor
 from worker.process import confine_self
 from worker.settings import Settings
+from worker.stopping import Patience, Stop
 from worker.workspace import Directories, agent_identity
 
-# Seconds that the control plane may be away, long enough for its replacement. After SIGTERM the container
-# has 120 s (stopTimeout): 10 to end the agent, the rest to collect, upload and report.
+# Seconds that the control plane may be away, long enough for its replacement.
 CLAIM_PATIENCE = 180.0
 REPORT_PATIENCE = 180.0
 IDLE_LIMIT = 3600.0  # seconds that an idle worker waits for a dispatch: it is paid for all the while
-REPORT_PATIENCE_STOPPED = 25.0
 
 
 def main() -> int:
     """Work one attempt; the container's exit code (`outpost.exit_codes`)."""
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    stop = Stop()
+    _on_signals(stop)
     try:
         settings = Settings.parse(os.environ)
         confine_self()
@@ -72,16 +66,32 @@ def main() -> int:
     return _finish(control, directories, journal, assignment, outcome, started_at, stop)
 
 
-def _obtain(settings: Settings, stop: threading.Event) -> tuple[str, Assignment] | None:
+def _on_signals(stop: Stop, *, leave: bool = False) -> None:
+    """Note SIGTERM and SIGINT; with `leave`, also break off what is waited for, by `UnavailableError`."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        if leave:
+            raise UnavailableError("stopped", "Stopped while idle.")
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+
+
+def _obtain(settings: Settings, stop: Stop) -> tuple[str, Assignment] | None:
     """The token and assignment: claimed, or leased by an idle worker; None when none came in time."""
     control = ControlPlane(settings.control_url, settings.token, stop)
     if not settings.pool_slot:
-        return settings.token, control.claim(patience=CLAIM_PATIENCE)
+        return settings.token, control.claim(patience=Patience(CLAIM_PATIENCE))
     tired = time.monotonic() + IDLE_LIMIT
     while time.monotonic() < tired:
         if stop.is_set():
             raise UnavailableError("stopped", "Stopped while idle.")
-        if leased := control.lease(settings.pool_slot, patience=CLAIM_PATIENCE):
+        # An idle worker leaves at once: the longer it waited, the likelier would it be given a dispatch.
+        _on_signals(stop, leave=True)
+        leased = control.lease(settings.pool_slot, patience=Patience(CLAIM_PATIENCE))
+        _on_signals(stop)
+        if leased:
             return leased
     return None
 
@@ -93,18 +103,23 @@ def _finish(
     assignment: Assignment,
     outcome: Outcome,
     started_at: float,
-    stop: threading.Event,
+    stop: Stop,
 ) -> int:
     """Store the artifacts and report the result, whatever it is."""
-    patience = REPORT_PATIENCE_STOPPED if stop.is_set() else REPORT_PATIENCE
+    patience = Patience(REPORT_PATIENCE, stop)
     result = _result(outcome, journal.redact, started_at)
-    (directories.out / "result.json").write_text(
-        json.dumps({"dispatchId": assignment.dispatch_id, "attempt": assignment.attempt, **result}, indent=2)
-        + "\n",
-        encoding="utf-8",
-    )
-    journal.close()
-    artifacts.write_manifest(directories.out, assignment.dispatch_id, assignment.attempt)
+    if disk.is_full(directories.root):
+        disk.empty((directories.repository, directories.scratch))  # collected by now, or not to be had
+    identity = (directories.out, assignment.dispatch_id, assignment.attempt)
+    for write in (
+        partial(artifacts.write_result, *identity, result),
+        journal.close,
+        partial(artifacts.write_manifest, *identity),
+    ):
+        try:
+            write()
+        except OSError as error:  # the disk is still full: what there is, is better than nothing
+            journal.complain(f"not every artifact could be written: {error}")
     exit_code = outcome.exit_code
     try:
         try:
@@ -129,7 +144,7 @@ def _finish(
     return exit_code
 
 
-def _report(control: ControlPlane, result: dict[str, object], patience: float) -> None:
+def _report(control: ControlPlane, result: dict[str, object], patience: Patience) -> None:
     """Report the result; if the control plane cannot read it, then at least how it ended."""
     try:
         control.result(result, patience=patience)

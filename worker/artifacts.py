@@ -12,6 +12,7 @@ from pathlib import Path
 from outpost.errors import OutpostError
 from outpost.names import ARTIFACTS, MANIFEST
 from worker.control import ControlPlane, put
+from worker.stopping import Patience
 
 CONTENT_TYPES = {
     "output.log": "application/x-ndjson",
@@ -49,30 +50,44 @@ def describe(directory: Path) -> list[Artifact]:
     return [_artifact(directory / name) for name in (*ARTIFACTS, MANIFEST) if (directory / name).is_file()]
 
 
+def write_result(directory: Path, dispatch_id: str, attempt: int, result: Mapping[str, object]) -> None:
+    """Write `result.json`: how the attempt ended."""
+    document = {"dispatchId": dispatch_id, "attempt": attempt, **result}
+    _write(directory / "result.json", document)
+
+
 def write_manifest(directory: Path, dispatch_id: str, attempt: int) -> None:
     """List the other artifacts in `manifest.json`, so that a download can be checked."""
     files = [asdict(artifact) for artifact in describe(directory) if artifact.name != MANIFEST]
     manifest = {"schemaVersion": 1, "dispatchId": dispatch_id, "attempt": attempt, "files": files}
-    (directory / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    _write(directory / MANIFEST, manifest)
+
+
+def _write(path: Path, document: Mapping[str, object]) -> None:
+    """Write a document, whole or not at all."""
+    try:
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def upload(
-    control: ControlPlane, directory: Path, *, patience: float, say: Callable[[str], None]
+    control: ControlPlane, directory: Path, *, patience: Patience, say: Callable[[str], None]
 ) -> list[Artifact]:
     """Store every artifact. One that fails does not hinder the others; then raises `UploadError`."""
     artifacts = describe(directory)
-    give_up = time.monotonic() + patience
     pending = {artifact.name: artifact for artifact in artifacts}
     tries, pause = 0, PAUSE
     while True:
         tries += 1
-        failed = _round(control, directory, pending, give_up - time.monotonic(), say)
+        failed = _round(control, directory, pending, patience, say)
         if not pending:
             return artifacts
         lasting = all(error.denied for error in failed) or (
             all(error.refused for error in failed) and tries >= REFUSED_TRIES
         )
-        if lasting or time.monotonic() + pause > give_up:
+        if lasting or pause > patience.left():
             missing = ", ".join(pending)
             raise failed[0] if failed else UploadError(f"No upload address for {missing}.")
         time.sleep(pause)
@@ -83,7 +98,7 @@ def _round(
     control: ControlPlane,
     directory: Path,
     pending: dict[str, Artifact],
-    patience: float,
+    patience: Patience,
     say: Callable[[str], None],
 ) -> list[UploadError]:
     """Try each pending file once, and take off what is stored; what went wrong with the others."""

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from outpost.errors import OutpostError
 from outpost.exit_codes import WorkerExit
 from outpost.failure import Failure, TaskEnd, classify, no_changes
 from outpost.names import family
+from worker import disk
 from worker.agents import ADAPTERS, Invocation, Job, Reader
 from worker.changes import Changes, Start, collect
 from worker.control import Assignment
@@ -19,6 +19,7 @@ from worker.journal import Journal
 from worker.memory import container_mib, kernel_kills
 from worker.process import Ended, Identity, Limits, run
 from worker.settings import Settings
+from worker.stopping import Stop
 from worker.workspace import Directories, prepared
 
 # What an agent's environment may take from the worker's. Everything else stays behind: the token, the
@@ -53,7 +54,7 @@ class Attempt:
         directories: Directories,
         journal: Journal,
         identity: Identity | None,
-        stop: threading.Event,
+        stop: Stop,
     ) -> None:
         self._settings = settings
         self._assignment = assignment
@@ -74,6 +75,7 @@ class Attempt:
             base_environment=base_environment(),
             git_hosts=settings.git_hosts,
             local_region=settings.local_region,
+            stop=stop,
         )
 
     def run(self) -> Outcome:
@@ -95,9 +97,16 @@ class Attempt:
             return self._ended(Ended(exit_code=-1, by=interrupted.by), Reader())
         except Exception as error:  # noqa: BLE001 - whatever it was, what there is is saved and reported
             self._journal.say(str(error) or repr(error), level="error")
-            return Outcome(
-                exit_code=WorkerExit.FAILED, failure=self._classify(WorkerExit.FAILED), summary=str(error)
-            )
+            return Outcome(exit_code=WorkerExit.FAILED, failure=self._failure(error), summary=str(error))
+
+    def _failure(self, error: Exception) -> Failure | None:
+        """Why it could not even start."""
+        if self._disk_is_full(error):
+            return disk.failure(str(error))
+        return self._classify(WorkerExit.FAILED)
+
+    def _disk_is_full(self, error: Exception) -> bool:
+        return disk.speaks_of_it(error) or disk.is_full(self._directories.root)
 
     def _agent(self, repository: Path) -> Outcome:
         adapter = ADAPTERS[self._settings.agent]
@@ -200,18 +209,25 @@ class Attempt:
 
     def _collect(self, outcome: Outcome, start: Start) -> Outcome:
         scratch, out = self._directories.scratch, self._directories.out
+        if disk.is_full(self._directories.root):
+            # The agent is gone, and with it the use of its caches: their place is for what it changed.
+            self._journal.say("the disk is full: its caches are removed", level="error")
+            disk.empty((self._directories.home, scratch))
+            if outcome.exit_code is WorkerExit.FAILED:
+                outcome = replace(outcome, failure=disk.failure(outcome.summary))
         try:
             changes = collect(self._git, start, scratch, out, name=self._assignment.dispatch_id)
         except (OutpostError, OSError) as error:
             self._journal.say(f"The changes could not be collected: {error}", level="error")
             if outcome.exit_code is not WorkerExit.COMPLETED:
                 return outcome
-            failure = Failure(
+            unreadable = Failure(
                 code="changes-not-collected",
                 summary="The agent ended well, but left a repository that git cannot read.",
                 remedy="Read the log; the task may have removed or rewritten .git.",
                 evidence=str(error),
             )
+            failure = disk.failure(str(error)) if self._disk_is_full(error) else unreadable
             return replace(outcome, exit_code=WorkerExit.FAILED, failure=failure)
         self._journal.say(
             f"changes: {changes.files} files, +{changes.insertions} -{changes.deletions}, "

@@ -8,7 +8,6 @@ import http.client
 import json
 import random
 import re
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 from outpost import worker_protocol
 from outpost.errors import OutpostError
+from worker.stopping import Patience, Stop
 
 REQUEST_TIMEOUT = 15.0  # seconds for one request to the control plane
 UPLOAD_TIMEOUT = 60.0  # seconds without progress on an upload
@@ -88,16 +88,16 @@ def _workspace_id(value: object) -> str | None:
 class ControlPlane:
     """Calls the control plane until it answers: it may be deployed or replaced while a worker runs."""
 
-    def __init__(self, url: str, token: str, stop: threading.Event | None = None) -> None:
+    def __init__(self, url: str, token: str, stop: Stop | None = None) -> None:
         self._url = url
         self._token = token
-        self._stop = stop or threading.Event()
+        self._stop = stop or Stop()
 
-    def claim(self, *, patience: float) -> Assignment:
-        """Fetch the assignment, which makes the dispatch RUNNING. Waits up to `patience` seconds."""
+    def claim(self, *, patience: Patience) -> Assignment:
+        """Fetch the assignment, which makes the dispatch RUNNING."""
         return Assignment.parse(self._post(worker_protocol.CLAIM_ROUTE, {}, patience, interruptible=True))
 
-    def lease(self, slot: str, *, patience: float) -> tuple[str, Assignment] | None:
+    def lease(self, slot: str, *, patience: Patience) -> tuple[str, Assignment] | None:
         """As an idle worker, wait for a dispatch: its attempt's token and its assignment, or None for now.
 
         Raises `RefusedError` when this worker is not wanted any more, `UnavailableError` as `claim`.
@@ -107,12 +107,12 @@ class ControlPlane:
         answer = self._post(route, {"slot": slot}, patience, interruptible=True, timeout=wait)
         return (str(answer["token"]), Assignment.parse(answer["assignment"])) if answer else None
 
-    def uploads(self, files: list[dict[str, object]], *, patience: float) -> list[dict[str, Any]]:
+    def uploads(self, files: list[dict[str, object]], *, patience: Patience) -> list[dict[str, Any]]:
         """Presigned URLs for the named files."""
         answer = self._post(worker_protocol.UPLOADS_ROUTE, {"files": files}, patience)
         return list(answer.get("uploads", []))
 
-    def result(self, result: Mapping[str, object], *, patience: float) -> None:
+    def result(self, result: Mapping[str, object], *, patience: Patience) -> None:
         """Report how the attempt ended, which makes the dispatch terminal."""
         self._post(worker_protocol.RESULT_ROUTE, result, patience)
 
@@ -120,16 +120,17 @@ class ControlPlane:
         self,
         route: str,
         body: Mapping[str, object],
-        patience: float,
+        patience: Patience,
         *,
         interruptible: bool = False,
         timeout: float = REQUEST_TIMEOUT,
     ) -> dict[str, Any]:
-        give_up = time.monotonic() + patience
         delay = FIRST_DELAY
         while True:
             try:
-                status, answer, retry_after = self._request(route, body, timeout)
+                status, answer, retry_after = self._request(
+                    route, body, max(1.0, min(timeout, patience.left()))
+                )
                 problem = f"HTTP {status}"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 status, answer, retry_after, problem = 0, {}, None, f"{type(error).__name__}: {error}"
@@ -142,10 +143,10 @@ class ControlPlane:
                 )
             pause = min(max(random.uniform(delay / 2, delay), retry_after or 0), LONGEST_DELAY)  # noqa: S311
             delay = min(delay * 2, LONGEST_DELAY)
-            if time.monotonic() + pause > give_up:
+            if pause > patience.left():
                 raise UnavailableError(
                     "control-plane-unavailable",
-                    f"No answer from {self._url}{route} in {patience:.0f} s: {problem}",
+                    f"No answer from {self._url}{route} in {patience.seconds:.0f} s: {problem}",
                 )
             if interruptible:
                 if self._stop.wait(pause):

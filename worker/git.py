@@ -9,12 +9,13 @@ import base64
 import contextlib
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from outpost.errors import OutpostError
 from worker.process import EndedBy, Identity, Limits, run
+from worker.stopping import COLLECTED_BY, Stop
 
 COMMAND_TIMEOUT = 60.0  # seconds for one git command, the clone aside
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's well-known id of a tree without entries
@@ -42,6 +43,7 @@ class Git:
     base_environment: dict[str, str]
     git_hosts: tuple[str, ...]
     local_region: bool
+    stop: Stop = field(default_factory=Stop)
 
     def configure(self) -> None:
         """Write the configuration that every git command of the worker uses.
@@ -124,6 +126,8 @@ class Git:
         environment = {**self.environment(), "GIT_ALLOW_PROTOCOL": "file"}
         if index:
             environment["GIT_INDEX_FILE"] = str(index)
+        # One that is told to stop has little time, and better no changes than nothing at all.
+        seconds = max(1.0, min(COMMAND_TIMEOUT, self.stop.left(COLLECTED_BY)))
         with contextlib.ExitStack() as files:
             sink = files.enter_context(to.open("wb")) if to else subprocess.PIPE
             try:
@@ -134,16 +138,14 @@ class Git:
                     stdin=subprocess.DEVNULL,
                     stdout=sink,
                     stderr=subprocess.PIPE,
-                    timeout=COMMAND_TIMEOUT,
+                    timeout=seconds,
                     check=False,
                     user=self.identity.uid if self.identity else None,
                     group=self.identity.gid if self.identity else None,
                     extra_groups=[] if self.identity else None,
                 )
             except subprocess.TimeoutExpired:
-                raise OutpostError(
-                    "git-failed", f"git {arguments[0]} took over {COMMAND_TIMEOUT:.0f} s."
-                ) from None
+                raise OutpostError("git-failed", f"git {arguments[0]} took over {seconds:.0f} s.") from None
         if done.returncode != 0:
             words = done.stderr.decode("utf-8", "replace").strip()
             raise OutpostError(

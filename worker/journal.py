@@ -57,7 +57,7 @@ class Redactor:
 
 
 class Journal:
-    """Writes log lines; safe to use from several threads."""
+    """Writes log lines; safe to use from several threads. A file that takes no more is done without."""
 
     def __init__(
         self,
@@ -71,42 +71,72 @@ class Journal:
         self._dispatch_id = dispatch_id
         self.redact = redact
         self._stdout = stdout or sys.stdout
+        self._path = path
         self._file = path.open("w", encoding="utf-8", newline="\n")
         self._limit = limit
         self._written = 0
         self._left_out = 0
-        self._recent: deque[str] = deque(maxlen=TAIL)
+        self._full = False  # the limit is reached
+        self._takes = True  # the disk has room
+        self._recent: deque[tuple[str, str, Level, Stream]] = deque(maxlen=TAIL)
         self._lock = threading.Lock()
 
     def say(self, message: str, *, level: Level = "info", stream: Stream = "worker") -> None:
         """Write one message as one line, or as several where it is longer than a line may be."""
-        clean = self.redact(_CONTROL.sub("", message.replace("\r", "\n"))).strip("\n")
-        for start in range(0, max(len(clean), 1), MAX_MESSAGE):
-            self._write(clean[start : start + MAX_MESSAGE], level, stream)
-
-    def _write(self, message: str, level: Level, stream: Stream) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if self._full:
+            # An agent that floods its log is read to its end, so as cheaply as can be.
+            with self._lock:
+                self._recent.append((now, message[:MAX_MESSAGE], level, stream))
+                self._left_out += 1
+            if self._file.closed:
+                self._print(now, message, level, stream)
+            return
+        clean = self._clean(message)
+        for start in range(0, max(len(clean), 1), MAX_MESSAGE):
+            self._write((now, clean[start : start + MAX_MESSAGE], level, stream))
+
+    def _clean(self, message: str) -> str:
+        return self.redact(_CONTROL.sub("", message.replace("\r", "\n"))).strip("\n")
+
+    def _line(self, entry: tuple[str, str, Level, Stream]) -> str:
+        time, message, level, stream = entry
         record = {
-            "time": now,
+            "time": time,
             "level": level,
             "dispatchId": self._dispatch_id,
             "stream": stream,
             "message": message,
         }
-        line = json.dumps(record, ensure_ascii=False) + "\n"
+        return json.dumps(record, ensure_ascii=False) + "\n"
+
+    def _write(self, entry: tuple[str, str, Level, Stream]) -> None:
+        line = self._line(entry)
         size = len(line.encode("utf-8", "replace"))
         with self._lock:
-            self._recent.append(line)
-            if self._file.closed:
-                pass
-            elif self._written + size > self._limit:
-                self._left_out += 1
-                return
-            else:
+            self._recent.append(entry)
+            if not self._file.closed:
+                if self._written + size > self._limit:
+                    self._full = True
+                    self._left_out += 1
+                    return
                 self._written += size
-                self._file.write(line)
+                self._store(line)
             self._stdout.write(line)
             self._stdout.flush()
+
+    def _store(self, line: str) -> None:
+        """Into the file, as long as it takes lines: on a full disk stdout is what is left."""
+        if self._takes:
+            try:
+                self._file.write(line)
+            except OSError:
+                self._takes = False
+        self._left_out += not self._takes
+
+    def _print(self, now: str, message: str, level: Level, stream: Stream) -> None:
+        self._stdout.write(self._line((now, self._clean(message), level, stream)))
+        self._stdout.flush()
 
     def complain(self, message: str) -> None:
         """Say that something failed; after `close` it goes to stdout alone."""
@@ -114,27 +144,43 @@ class Journal:
 
     @property
     def tail(self) -> tuple[str, ...]:
-        """The last lines, as written."""
+        """The last lines, as they are written."""
         with self._lock:
-            return tuple(self._recent)
+            recent = tuple(self._recent)
+        return tuple(
+            self._line((now, self._clean(message), level, stream)) for now, message, level, stream in recent
+        )
 
     def close(self) -> None:
-        """Finish output.log: where it was cut, with a note and the last lines."""
+        """Finish output.log: where it was cut, with a note and the last lines. Raises `OSError`."""
+        if self._file.closed:
+            return
+        last = self.tail
         with self._lock:
-            if self._file.closed:
+            try:
+                self._file.close()
+            except OSError:  # what was not written yet is among the last lines
+                self._takes = False
+            if self._takes and not self._full:
                 return
-            if self._left_out:
-                kept = min(self._left_out, len(self._recent))
-                note = f"{self._left_out} lines are over the log's limit; the last {kept} follow"
-                record = {
-                    "dispatchId": self._dispatch_id,
-                    "level": "warning",
-                    "stream": "worker",
-                    "message": note,
-                }
-                self._file.write(json.dumps(record) + "\n")
-                self._file.writelines(list(self._recent)[-kept:])
-            self._file.close()
+            kept = min(self._left_out, len(last))
+            why = "over the log's limit" if self._full else "not there: the disk was full"
+            note = f"{self._left_out} lines are {why}; the last {kept} follow"
+            with self._path.open("a", encoding="utf-8", newline="\n") as file:
+                if not _ends_with_newline(self._path):
+                    file.write("\n")
+                record = {"dispatchId": self._dispatch_id, "level": "warning", "stream": "worker"}
+                file.write(json.dumps(record | {"message": note}) + "\n")
+                file.writelines(last[-kept:] if kept else ())
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size == 0:
+            return True
+        file.seek(size - 1)
+        return file.read(1) == b"\n"
 
 
 class LineSplitter:

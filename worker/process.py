@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Literal
 
 from worker.journal import LineSplitter
 from worker.memory import descendants, tree_mib
+from worker.stopping import Stop
 
 TERM_GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 WATCH_INTERVAL = 0.5  # seconds between two looks at the memory of the tree
@@ -54,7 +54,7 @@ class Limits:
     """`deadline` is on the monotonic clock; `stop` ends the process early; memory in MiB, None for none."""
 
     deadline: float
-    stop: threading.Event
+    stop: Stop
     memory_mib: int | None = None
 
 

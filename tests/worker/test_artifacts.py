@@ -10,6 +10,7 @@ from tests.worker.stub import TOKEN, StubControlPlane
 from worker import artifacts
 from worker.artifacts import UploadError, upload
 from worker.control import ControlPlane
+from worker.stopping import Patience
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def control() -> Iterator[StubControlPlane]:
 
 
 def stored(control: StubControlPlane, out: Path, patience: float = 30) -> list[str]:
-    files = upload(ControlPlane(control.url, TOKEN), out, patience=patience, say=lambda _: None)
+    files = upload(ControlPlane(control.url, TOKEN), out, patience=Patience(patience), say=lambda _: None)
     return [file.name for file in files]
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,30 @@ def test_what_is_said_after_the_end_still_reaches_stdout(tmp_path: Path) -> None
     log.complain("upload failed")
     assert "upload failed" in out.getvalue()
     assert path.read_text() == ""
+
+
+def test_a_full_disk_leaves_stdout_and_the_tail(tmp_path: Path) -> None:
+    out = io.StringIO()
+    log = Journal("01JX", Path("/dev/full"), Redactor(()), stdout=out)
+    for number in range(2000):  # more than a buffer
+        log.say(f"line {number} of the agent", stream="agent")
+    assert "line 1999 of the agent" in out.getvalue()
+    assert "line 1999 of the agent" in log.tail[-1]
+    with pytest.raises(OSError, match="No space left"):
+        log.close()
+    log.complain("the disk is full")
+    assert "the disk is full" in out.getvalue()
+
+
+def test_a_flood_is_read_to_its_end_cheaply(tmp_path: Path) -> None:
+    log, out, _path = journal(tmp_path, "the-secret-itself", limit=10_000)
+    begun = time.process_time()
+    for _ in range(200_000):
+        log.say("y", stream="agent")
+    assert time.process_time() - begun < 5  # before: 4 s for a tenth of it
+    log.say("the-secret-itself, at last")
+    assert len(out.getvalue()) <= 10_000
+    assert json.loads(log.tail[-1])["message"] == "[redacted], at last"
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ from tests.worker.apart import apart
 from worker import memory
 from worker.memory import container_mib
 from worker.process import Ended, Limits, confine_self, run
+from worker.stopping import Stop
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 
 def limits(seconds: float = 20, memory_mib: int | None = None) -> Limits:
-    return Limits(deadline=time.monotonic() + seconds, stop=threading.Event(), memory_mib=memory_mib)
+    return Limits(deadline=time.monotonic() + seconds, stop=Stop(), memory_mib=memory_mib)
 
 
 def shell(script: str, tmp_path: Path, bounds: Limits | None = None) -> tuple[Ended, list[str]]:
