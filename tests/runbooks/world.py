@@ -481,7 +481,7 @@ def mount_target(zone: str, subnet: str) -> Answer:
     }
 
 
-def allow(action: str, resource: str) -> Answer:
+def allow(action: str | list[str], resource: str) -> Answer:
     return {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}],

@@ -7,7 +7,7 @@ import pytest
 from outpost.agents import Agent
 from outpost.names import agent_secret, log_group
 from runbooks.model import Verdict
-from tests.runbooks.judging import assert_root, judged
+from tests.runbooks.judging import assert_root, judged, operations
 from tests.runbooks.world import World
 
 FAST = "agent-fails-immediately"
@@ -98,3 +98,9 @@ def test_a_later_change_of_the_same_agent_is_the_end_of_it(world: World) -> None
     assert judged(world, "agent-no-changes/file-not-found").judgement.verdict is Verdict.WARN
     world.add_job("COMPLETED", changes={"files": 1})
     assert judged(world, "agent-no-changes/file-not-found").judgement.verdict is Verdict.OK
+
+
+def test_a_secret_that_is_being_deleted_is_restored(world: World) -> None:
+    world.secrets[agent_secret(Agent.CLAUDE)]["DeletedDate"] = "2026-01-14"
+    report = assert_root(world, f"{FAST}/api-key-missing", Verdict.FAIL)
+    assert operations(report) == ["secretsmanager:RestoreSecret"]

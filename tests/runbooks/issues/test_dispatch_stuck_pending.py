@@ -75,3 +75,11 @@ def test_what_opens_the_way_out_can_be_taken_back(world: World) -> None:
         ("ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupEgress"),
         ("ec2:CreateRoute", "ec2:DeleteRoute"),
     ]
+
+
+def test_a_route_to_what_is_no_longer_there(world: World) -> None:
+    """EC2 calls it a black hole, also where it does not say that the gateway is gone."""
+    route = {"DestinationCidrBlock": "0.0.0.0/0", "NetworkInterfaceId": "eni-gone", "State": "blackhole"}
+    world.routes["rtb-private"] = (["subnet-a", "subnet-b"], [route])
+    report = assert_root(world, "dispatch-stuck-pending/egress-blocked", Verdict.FAIL)
+    assert report.findings[0].judgement.evidence[0].saw == "blackhole"

@@ -1,7 +1,9 @@
 """EFS mount failure: every zone has a mount target, 2049 is open, and all are in private subnets."""
 
+import pytest
+
 from runbooks.model import Verdict
-from tests.runbooks.judging import assert_root, operations
+from tests.runbooks.judging import assert_root, judged, operations
 from tests.runbooks.world import FILES, WORKER, World, mount_target
 
 ISSUE = "efs-mount-failure"
@@ -39,3 +41,12 @@ def test_workers_in_a_public_subnet_explain_what_follows(world: World) -> None:
     )
     assert set(report.findings[0].explains) == {"egress-blocked", "missing-vpc-endpoints"}
     assert len(report.findings) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [("creating", Verdict.OK), ("deleting", Verdict.FAIL), ("error", Verdict.FAIL)],
+)
+def test_a_mount_target_that_cannot_be_used_is_none(world: World, state: str, verdict: Verdict) -> None:
+    world.mount_targets[1]["LifeCycleState"] = state
+    assert judged(world, f"{ISSUE}/no-mount-target").judgement.verdict is verdict

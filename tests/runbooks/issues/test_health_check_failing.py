@@ -1,5 +1,7 @@
 """Health check failing: each cause by what AWS would describe, and what looks like it and is not."""
 
+import json
+
 import pytest
 
 from runbooks.model import Verdict
@@ -92,3 +94,31 @@ def test_a_missing_table(world: World, table: str) -> None:
     judgement = judged(world, f"{ISSUE}/dynamodb-unreachable").judgement
     assert judgement.verdict is Verdict.FAIL
     assert judgement.evidence[0].saw == "no such table"
+
+
+@pytest.mark.parametrize(
+    ("percent", "verdict"),
+    [(89.0, Verdict.OK), (90.0, Verdict.WARN), (97.0, Verdict.WARN), (98.0, Verdict.FAIL)],
+)
+def test_memory_by_how_much_of_it_is_used(world: World, percent: float, verdict: Verdict) -> None:
+    world.series["memory"] = [40.0, percent]
+    assert judged(world, f"{ISSUE}/memory-exhausted").judgement.verdict is verdict
+
+
+def test_health_checks_on_a_port_of_their_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = {"TargetGroupArn": "tg", "TargetGroupName": "tg", "Port": 8080, "HealthCheckPort": "9000"}
+    monkeypatch.setattr(world, "elbv2_DescribeTargetGroups", lambda **_: {"TargetGroups": [group]})
+    report = assert_root(world, f"{ISSUE}/port-mismatch", Verdict.FAIL)
+    assert report.findings[0].judgement.evidence[0].saw == "health checks on 9000"
+
+
+def test_a_role_that_may_not_write_the_audit_trail(world: World) -> None:
+    """It is written in batches, which needs an action of its own, on that table alone."""
+    actions = ["GetItem", "PutItem", "UpdateItem", "Query"]
+    world.policies["dynamodb-access"] = allow([f"dynamodb:{action}" for action in actions], "*")
+    report = assert_root(world, f"{ISSUE}/dynamodb-unreachable", Verdict.FAIL)
+    plan = report.findings[0].plan
+    assert plan is not None
+    statements = json.loads(plan.actions[0].call.parameters["PolicyDocument"])["Statement"]
+    trail = [s["Resource"] for s in statements if "dynamodb:BatchWriteItem" in s["Action"]]
+    assert [[arn.rpartition("/")[2] for arn in resources] for resources in trail] == [[NAMES.audit_table]]

@@ -59,3 +59,14 @@ def test_killed_at_the_recommended_size_asks_for_the_next_one(world: World) -> N
 def test_a_stop_that_took_too_long_is_not_memory(world: World) -> None:
     world.add_job(agent="claude", exitCode=137, stoppedEvidence={"stopCode": "UserInitiated"})
     assert judged(world, "memory-pressure/flagship-undersized").judgement.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(("percent", "verdict"), [(89.0, Verdict.WARN), (90.0, Verdict.FAIL)])
+def test_a_small_control_plane_fails_when_its_memory_is_used_up(
+    world: World, percent: float, verdict: Verdict
+) -> None:
+    """From what the alarm calls pressure on, also when nothing was killed yet."""
+    world.definitions[world.service["taskDefinition"]]["memory"] = "1024"
+    world.series["memory"] = [40.0, percent]
+    judgement = judged(world, "memory-pressure/control-plane-undersized").judgement
+    assert judgement.verdict is verdict
