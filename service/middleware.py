@@ -114,8 +114,9 @@ async def bounded(request: Request) -> Request:
 
 
 def _too_large() -> ProblemError:
-    problem = f"The body is larger than {MAX_BODY} bytes."
-    return ProblemError(413, "body-too-large", problem, headers={"Connection": "close"})
+    # The connection stays, and takes what still comes and drops it (service/protocol.py has the bounds): a
+    # connection that is closed while its client sends is reset, and a load balancer makes a 502 of that.
+    return ProblemError(413, "body-too-large", f"The body is larger than {MAX_BODY} bytes.")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

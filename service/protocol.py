@@ -10,8 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # The load balancer's own: "Quotas for your Application Load Balancers", the whole head of a request.
 MAX_HEAD = 64 * 1024
-# On the wire, so with what chunks and trailers add to a body, whose bound the routes know.
-MAX_REST = 8 * 1024 * 1024
+# On the wire: what chunks and trailers add to a body, and what is dropped of one that was refused already.
+MAX_REST = 32 * 1024 * 1024
 HEAD_SECONDS = 20.0  # from the first byte of a request to the end of its headers
 REST_SECONDS = 60.0  # from there to the end of its body
 # Of one address: a worker needs two, a node of the load balancer some hundreds.

@@ -45,7 +45,6 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
     "Retry-After": {"description": "Seconds to wait before another try.", "schema": _SECONDS},
     "WWW-Authenticate": {"description": "What to authenticate with.", "schema": {"type": "string"}},
-    "Connection": {"description": "The rest of the body is not read.", "schema": {"const": "close"}},
     "Location": {"description": "Where what was made is.", "schema": {"type": "string"}},
     "Cache-Control": {"description": "It holds a secret.", "schema": {"const": "no-store"}},
     "Idempotency-Replayed": {
@@ -105,8 +104,6 @@ def _headers_of(status: str, *, by_key: bool) -> Mapping[str, Any]:
     match status:
         case "401":
             return found | headers("WWW-Authenticate")
-        case "413":
-            found |= headers("Connection")
         case "429":
             return found | headers(*_RATE, "Retry-After")
         case "503":  # also where the key itself could not be looked up

@@ -138,6 +138,23 @@ def test_one_address_has_a_bounded_number_of_connections(monkeypatch: pytest.Mon
     assert served_again.endswith(b"hello")
 
 
+def test_who_sends_far_too_much_before_reading_is_still_answered() -> None:
+    begun = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n"
+
+    async def ask() -> bytes:
+        async with served() as port:
+            reader, writer = await asyncio.open_connection(HOST, port)
+            writer.write(begun)
+            for _ in range(160):
+                writer.write(b"a" * 65536)
+                await writer.drain()
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            return head
+
+    assert asyncio.run(ask()).startswith(b"HTTP/1.1 200")
+
+
 def test_requests_within_the_bounds_are_answered_one_after_another() -> None:
     post = b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
     last = GET + b"X-Long: " + b"a" * 60_000 + b"\r\nConnection: close\r\n\r\n"
