@@ -11,7 +11,7 @@ from pathlib import Path
 
 from outpost.errors import OutpostError
 from outpost.names import ARTIFACTS, MANIFEST
-from worker.control import ControlPlane, put
+from worker.control import ControlPlane, open_own, put
 from worker.stopping import Patience
 
 CONTENT_TYPES = {
@@ -47,7 +47,8 @@ class Artifact:
 
 def describe(directory: Path) -> list[Artifact]:
     """The artifacts that exist, in the order in which they matter to whoever reads them."""
-    return [_artifact(directory / name) for name in (*ARTIFACTS, MANIFEST) if (directory / name).is_file()]
+    names = (*ARTIFACTS, MANIFEST)
+    return [found for name in names if (found := _artifact(directory / name))]
 
 
 def write_result(directory: Path, dispatch_id: str, attempt: int, result: Mapping[str, object]) -> None:
@@ -64,9 +65,11 @@ def write_manifest(directory: Path, dispatch_id: str, attempt: int) -> None:
 
 
 def _write(path: Path, document: Mapping[str, object]) -> None:
-    """Write a document, whole or not at all."""
+    """Write a document, whole or not at all, and never through a link."""
+    path.unlink(missing_ok=True)
     try:
-        path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        with path.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(document, indent=2) + "\n")
     except OSError:
         path.unlink(missing_ok=True)
         raise
@@ -136,7 +139,11 @@ def _request(artifact: Artifact) -> dict[str, object]:
     return {**asdict(artifact), "contentType": CONTENT_TYPES[artifact.name]}
 
 
-def _artifact(path: Path) -> Artifact:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Artifact(name=path.name, size=path.stat().st_size, sha256=digest)
+def _artifact(path: Path) -> Artifact | None:
+    """What there is under this name; None for nothing, and for what is no file of the worker's own."""
+    try:
+        with open_own(path) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return Artifact(name=path.name, size=file.tell(), sha256=digest)
+    except OSError:
+        return None

@@ -1,4 +1,4 @@
-"""The worker's side of its three routes on the control plane, and uploads to presigned URLs.
+"""The worker's side of its routes on the control plane, and uploads to presigned URLs.
 
 Standard library only: a worker's start is part of every dispatch's latency, and everything that is
 imported here is also in reach of the code that an agent runs.
@@ -6,11 +6,14 @@ imported here is also in reach of the code that an agent runs.
 
 import http.client
 import json
+import os
 import random
 import re
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -175,6 +178,19 @@ class ControlPlane:
             connection.close()
 
 
+def open_own(path: Path) -> BufferedReader:
+    """Open a file to be uploaded. Raises `OSError` for a link or anything else but a regular file.
+
+    In the images agent and worker are one user (ADR 30), so an agent may put a link in the place of a file:
+    the worker, which may read more than its agent (its own environment), must not follow it.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path.name} is not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
 def put(url: str, headers: Mapping[str, str], path: Path) -> tuple[int, str]:
     """PUT a file to a presigned URL, streamed; the status and the start of the answer.
 
@@ -182,8 +198,8 @@ def put(url: str, headers: Mapping[str, str], path: Path) -> tuple[int, str]:
     """
     connection, target = _connect(url, UPLOAD_TIMEOUT)
     try:
-        with path.open("rb") as body:
-            size = path.stat().st_size
+        with open_own(path) as body:
+            size = os.fstat(body.fileno()).st_size
             connection.request("PUT", target, body, {**headers, "Content-Length": str(size)})
             response = connection.getresponse()
             return response.status, response.read(4096).decode("utf-8", "replace")

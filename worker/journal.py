@@ -6,6 +6,7 @@ Bounded, redacted, and whole in every line: what an agent prints is untrusted by
 import base64
 import codecs
 import json
+import os
 import re
 import sys
 import threading
@@ -72,6 +73,7 @@ class Journal:
         self.redact = redact
         self._stdout = stdout or sys.stdout
         self._path = path
+        # In a directory that was made just now; the name may be another's later, the file stays this one.
         self._file = path.open("w", encoding="utf-8", newline="\n")
         self._limit = limit
         self._written = 0
@@ -166,21 +168,15 @@ class Journal:
             kept = min(self._left_out, len(last))
             why = "over the log's limit" if self._full else "not there: the disk was full"
             note = f"{self._left_out} lines are {why}; the last {kept} follow"
-            with self._path.open("a", encoding="utf-8", newline="\n") as file:
-                if not _ends_with_newline(self._path):
+            # The agent may have put a link in the file's place: not followed.
+            descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, "r+", encoding="utf-8", newline="\n") as file:
+                size = os.fstat(descriptor).st_size
+                if size and os.pread(descriptor, 1, size - 1) != b"\n":  # cut where the disk was full
                     file.write("\n")
                 record = {"dispatchId": self._dispatch_id, "level": "warning", "stream": "worker"}
                 file.write(json.dumps(record | {"message": note}) + "\n")
                 file.writelines(last[-kept:] if kept else ())
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        if size == 0:
-            return True
-        file.seek(size - 1)
-        return file.read(1) == b"\n"
 
 
 class LineSplitter:

@@ -123,7 +123,7 @@ class WarmPool:
     # --- upkeep
 
     def keep(self) -> None:
-        """One round: start what is missing, dismiss what is too much, give up what is lost."""
+        """One round: start what is missing, dismiss the surplus, give up the lost, forget what has ended."""
         for agent, size in self._sizes.items():
             now = self._clock()
             todo = pool.plan(self._slots.all(agent), size, self._slots.breaker(agent), now)
@@ -135,6 +135,8 @@ class WarmPool:
                         self._failed(agent)
             for slot in todo.dismiss:
                 self._slots.dismiss(agent, slot.slot)  # its next question is answered with "go"
+            for slot in todo.forget:
+                self._slots.forget(agent, slot.slot)
             for _ in range(todo.start):
                 if not self._start(agent):
                     break

@@ -74,6 +74,10 @@ class DynamoSlots:
         condition = "attribute_exists(createdAt) AND attribute_not_exists(stoppedAt)"
         return self._update(agent, slot, "SET stoppedAt = :now", condition, {":now": now}) is not None
 
+    def forget(self, agent: Agent, slot: str) -> None:
+        with translated("dynamodb"):
+            self._client.delete_item(TableName=self._table, Key=_key(agent, slot))
+
     def breaker(self, agent: Agent) -> Breaker:
         with translated("dynamodb"):
             answer = self._client.get_item(TableName=self._table, Key=shared_key("pool-breaker", agent))

@@ -14,6 +14,10 @@ MAX_PER_AGENT = 10  # idle workers are paid for while they wait
 START_GRACE = 180.0  # seconds in which a new task has to ask for a dispatch for the first time
 SILENCE = 60.0  # seconds after which an idle worker that does not ask any more is given up
 FRESH = 30.0  # seconds since its last question within which a worker is given a dispatch
+# An ended worker's slot says whose its task was, for events that come again. Every launch reads all slots of
+# its agent, so it is not kept for long: what comes later is the reconciler's.
+FORGOTTEN_AFTER = 600.0  # seconds
+FORGOTTEN_AT_ONCE = 100  # slots of one round
 FAILURES = 3  # idle workers in a row that died: from then on the breaker is open
 BREAK_SECONDS = (30.0, 900.0)  # how long it is open at first, and at most
 
@@ -69,11 +73,12 @@ class Breaker:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a round of the pool's upkeep does: start this many, dismiss the surplus, give up the lost."""
+    """What a round of upkeep does: start so many, dismiss the surplus, give up the lost, forget the ended."""
 
     start: int = 0
     dismiss: Sequence[Slot] = ()
     give_up: Sequence[Slot] = ()
+    forget: Sequence[Slot] = ()
 
 
 def plan(slots: Sequence[Slot], size: int, breaker: Breaker, now: float) -> Plan:
@@ -86,7 +91,10 @@ def plan(slots: Sequence[Slot], size: int, breaker: Breaker, now: float) -> Plan
         missing = 0
     elif breaker.failures >= FAILURES:
         missing = min(missing, 1)
-    return Plan(start=missing, dismiss=alive[size:], give_up=lost)
+    ended = [
+        slot for slot in slots if slot.stopped_at is not None and now - slot.stopped_at > FORGOTTEN_AFTER
+    ]
+    return Plan(start=missing, dismiss=alive[size:], give_up=lost, forget=ended[:FORGOTTEN_AT_ONCE])
 
 
 def choose(slots: Sequence[Slot], here: Mapping[str, object], now: float) -> list[Slot]:
@@ -142,6 +150,9 @@ class SlotStore(Protocol):
 
     def stopped(self, agent: Agent, slot: str, now: float) -> bool:
         """Note that its task has ended; True the first time."""
+
+    def forget(self, agent: Agent, slot: str) -> None:
+        """Remove a slot whose task has ended."""
 
     def breaker(self, agent: Agent) -> Breaker: ...
 

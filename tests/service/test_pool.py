@@ -14,6 +14,8 @@ from service.application.pool import WarmPool
 from service.aws.slots import DynamoSlots
 from service.domain.pool import (
     FAILURES,
+    FORGOTTEN_AFTER,
+    FORGOTTEN_AT_ONCE,
     MAX_PER_AGENT,
     SILENCE,
     START_GRACE,
@@ -59,6 +61,13 @@ def test_a_silent_worker_is_given_up() -> None:
     silent = slot("a", seen_at=NOW - SILENCE)
     never = slot("b", seen_at=None, created_at=NOW - START_GRACE)
     assert plan([silent, never], 0, Breaker(), NOW).give_up == [silent, never]
+
+
+def test_what_ended_a_while_ago_is_forgotten_some_at_a_time() -> None:
+    ended = [slot(f"old-{n}", stopped_at=NOW - FORGOTTEN_AFTER - 1) for n in range(FORGOTTEN_AT_ONCE + 5)]
+    lately = slot("new", leased_to="outpost/t/d/1", stopped_at=NOW - FORGOTTEN_AFTER + 1)
+    works = slot("works", leased_to="outpost/t/d/2", created_at=NOW - 5000)
+    assert plan([lately, works, *ended], 0, Breaker(), NOW).forget == ended[:FORGOTTEN_AT_ONCE]
 
 
 def test_the_breaker_opens_for_longer_each_time_and_then_tries_one() -> None:
@@ -236,6 +245,17 @@ def test_the_sweep_knows_whose_a_leased_worker_is(warm: World) -> None:
     (summary,) = launched.running("outpost-claude")
     assert summary.started_by == f"outpost/acme/{dispatch}/1"
     assert launched.find(summary.started_by) == summary.arn
+
+
+def test_launches_read_no_more_for_what_ended_long_ago(warm: World) -> None:
+    slots = DynamoSlots(warm.clients.dynamodb(), warm.settings.jobs_table)
+    now = warm.services.clock()
+    for number in range(3):
+        slots.put(Slot(agent=CLAUDE, slot=f"ended-{number}", created_at=now - 9000))
+        slots.lease(CLAUDE, f"ended-{number}", f"outpost/acme/d{number}/1")
+        slots.stopped(CLAUDE, f"ended-{number}", now - FORGOTTEN_AFTER - 5 if number else now)
+    warm.services.pool.keep()
+    assert [each.slot for each in slots.all(CLAUDE) if each.leased_to] == ["ended-0"]
 
 
 def test_images_that_fail_do_not_start_for_ever(warm: World) -> None:

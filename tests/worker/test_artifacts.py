@@ -64,3 +64,18 @@ def test_what_is_refused_is_not_tried_for_ever(
         stored(control, out)
     assert raised.value.denied == (status == 403)
     assert control.seen.count("/worker/uploads") == tries
+
+
+def test_a_link_in_place_of_a_file_is_not_followed(
+    control: StubControlPlane, out: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret"
+    secret.write_text("the worker may read this\n")
+    (out / "output.log").unlink()
+    (out / "output.log").symlink_to(secret)
+    (out / "changes.patch").mkdir()
+    (out / "manifest.json").symlink_to(secret)
+    artifacts.write_manifest(out, "01J", 1)
+    assert stored(control, out) == ["result.json", "manifest.json"]
+    assert secret.read_text() == "the worker may read this\n"
+    assert all(b"may read" not in content for content in control.stored.values())
