@@ -80,3 +80,13 @@ def test_a_key_is_looked_up_again_whichever_way_the_clock_goes(seconds: float) -
     authentication.look_up(secret)
     clock.advance(seconds)
     assert authentication.recall(secret) is None
+
+
+def test_an_index_that_answers_with_another_key_lets_nobody_in() -> None:
+    secret, other = new_key(), new_key()
+    table = Table(other)
+    right = table.by_hash
+    table.by_hash = lambda digest: right(key_hash(other))  # type: ignore[method-assign]
+    authentication = Authentication(keys=table, clock=FakeClock())  # type: ignore[arg-type]
+    with pytest.raises(InvalidKeyError):
+        authentication.look_up(secret)
