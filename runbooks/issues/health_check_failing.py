@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from outpost.control_plane import REQUIRED_ENVIRONMENT, REQUIRED_SECRETS
-from outpost.names import CONTROL_PLANE_PORT
-from runbooks import table_access
+from runbooks import ports, table_access
 from runbooks.alarms import EventAlarm, MetricAlarm
-from runbooks.definitions import deploy, next_memory, with_earlier_settings, with_environment, with_memory
+from runbooks.definitions import deploy, next_memory, with_earlier_settings, with_memory
 from runbooks.looking import Absent
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, unknown, warn
 from runbooks.observations import Region
@@ -155,68 +154,26 @@ def memory_exhausted(region: Region) -> Judgement:
     return ok(f"no task was killed for memory; {measured} of {definition.memory} MB")
 
 
-def _unhealthy(region: Region) -> list[Evidence]:
-    return [
-        Evidence(
-            "elbv2:DescribeTargetHealth",
-            f"{target['Target']['Id']}:{target['Target'].get('Port')}",
-            f"unhealthy: {target['TargetHealth'].get('Description') or target['TargetHealth'].get('Reason')}",
-            "healthy",
-        )
-        for target in region.balancer.unhealthy()[:2]
-    ]
-
-
-def _container_port(definition: Definition) -> int:
-    mappings = definition.container.get("portMappings") or [{}]
-    return int(mappings[0].get("containerPort") or CONTROL_PLANE_PORT)
-
-
-def _align_port(region: Region) -> Plan | None:
-    definition = region.containers.definition()
-    wired = region.containers.service()["loadBalancers"][0]["containerPort"]
-    if wired != _container_port(definition):
-        return None
-    return deploy(region, with_environment(definition, {"PORT": str(wired)}))
-
-
 @RUNBOOK.cause(
     "port-mismatch",
     guide="Port conflict",
     solution="Verify PORT env var matches task definition.",
-    remedy=_align_port,
+    remedy=ports.align,
 )
 @also_rolled_back
 def port_mismatch(region: Region) -> Judgement:
     """The control plane listens on another port than the load balancer calls."""
-    definition = region.containers.definition()
-    listens = definition.environment.get("PORT", str(CONTROL_PLANE_PORT))
-    mapped = str(_container_port(definition))
-    evidence = []
-    if listens != mapped:
-        evidence.append(Evidence("ecs:DescribeTaskDefinition", definition.name, f"PORT={listens}", mapped))
-    for wired in region.containers.service().get("loadBalancers", []):
-        if str(wired["containerPort"]) != listens:
-            evidence.append(
-                Evidence("ecs:DescribeServices", "loadBalancers", f"port {wired['containerPort']}", listens)
-            )
-    group = region.balancer.target_group()
-    probe = str(group.get("HealthCheckPort", "traffic-port"))
-    if probe not in ("traffic-port", listens):
-        evidence.append(
-            Evidence(
-                "elbv2:DescribeTargetGroups", group["TargetGroupName"], f"health checks on {probe}", listens
-            )
-        )
+    listens, mapped = ports.listens(region), ports.mapped(region)
+    evidence = ports.disagreeing(region)
     agree = f"PORT, the port mapping and the target group agree on {listens}"
     if not evidence and not region.tried and region.containers.steady() and not region.balancer.serves():
         # Tasks run, and the load balancer takes none of them: no cause may let that read as healthy.
-        told = _unhealthy(region)
+        told = ports.unhealthy(region)
         why = told[0].saw if told else "none is registered"
         return unknown(f"{agree}, and yet no target is healthy: {why}; read the log: ./inv logs", *told)
     if not evidence:
         return ok(agree)
-    evidence += _unhealthy(region)
+    evidence += ports.unhealthy(region)
     return fail(f"the control plane listens on {listens}, the load balancer calls {mapped}", *evidence)
 
 
