@@ -1,7 +1,12 @@
 """`python -m service`: the control plane's process."""
 
+import gc
 import os
 import sys
+
+# Until all is loaded there is no garbage to find, and looking for it takes a sixth of the start (measured:
+# 0.78 s of CPU for the imports, 0.66 without). `main` switches it on again.
+gc.disable()
 
 from botocore.exceptions import BotoCoreError
 
@@ -35,6 +40,9 @@ def main() -> int:
     except OutpostError as error:
         print(f"outpost control plane: {error}", file=sys.stderr)  # noqa: T201 - for whoever started it
         return 1
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: it need not be looked through again and again
+    gc.enable()
     log.info("control plane starts", event="start", stack=settings.stack, port=settings.port)
     server.run()  # ends by the signal that stopped it, as 143, once everything is handed back
     return 0 if server.started else 1
