@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
 
@@ -17,7 +16,7 @@ from outpost.failure import Failure
 from worker import artifacts, disk
 from worker.attempt import Attempt, Outcome
 from worker.control import Assignment, ControlPlane, RefusedError, UnavailableError
-from worker.journal import Journal, Redactor
+from worker.journal import Journal, Redactor, iso
 from worker.process import confine_self
 from worker.settings import Settings
 from worker.stopping import Patience, Stop
@@ -161,10 +160,10 @@ def _result(outcome: Outcome, redact: Redactor, started_at: float) -> dict[str, 
         "summary": redact(outcome.summary),
         "changes": asdict(outcome.changes),
         "agentExitCode": outcome.agent_exit_code,
-        "agentStartedAt": _iso(outcome.agent_started_at) if outcome.agent_started_at else None,
+        "agentStartedAt": iso(outcome.agent_started_at) if outcome.agent_started_at else None,
         "peakMemoryMiB": outcome.peak_memory_mib,
-        "startedAt": _iso(started_at),
-        "finishedAt": _iso(time.time()),
+        "startedAt": iso(started_at),
+        "finishedAt": iso(time.time()),
     }
 
 
@@ -187,14 +186,10 @@ def _upload_failure(error: artifacts.UploadError) -> Failure:
     )
 
 
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _complain(message: str) -> None:
     """Before there is a journal: the same form, on stdout."""
     record = {
-        "time": _iso(time.time()),
+        "time": iso(time.time()),
         "level": "error",
         "dispatchId": os.environ.get(worker_protocol.DISPATCH_ID, ""),
         "stream": "worker",

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -33,6 +34,11 @@ _KEY_SHAPES = re.compile(
 )
 # Terminal escapes and control characters: they would hide text from a reader of the log.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def iso(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Redactor:
@@ -85,7 +91,7 @@ class Journal:
 
     def say(self, message: str, *, level: Level = "info", stream: Stream = "worker") -> None:
         """Write one message as one line, or as several where it is longer than a line may be."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = iso(time.time())
         if self._full:
             # An agent that floods its log is read to its end, so as cheaply as can be.
             with self._lock:
@@ -102,9 +108,9 @@ class Journal:
         return self.redact(_CONTROL.sub("", message.replace("\r", "\n"))).strip("\n")
 
     def _line(self, entry: tuple[str, str, Level, Stream]) -> str:
-        time, message, level, stream = entry
+        at, message, level, stream = entry
         record = {
-            "time": time,
+            "time": at,
             "level": level,
             "dispatchId": self._dispatch_id,
             "stream": stream,

@@ -107,13 +107,7 @@ def prepared(
             lock = _named(settings, assignment.workspace_id).with_suffix(".lock")
             held.enter_context(locked(lock, limits, say))
         if assignment.repository is None:
-            repository = directories.repository
-            if assignment.workspace_id is not None:
-                repository = _kept(settings, "", assignment.workspace_id, git.identity)
-                repository.mkdir(exist_ok=True)
-                give(repository, git.identity)
-            if not (repository / ".git").exists():
-                git.output(repository, "init", "--quiet", "--template=")
+            repository = _empty(git, settings, assignment, directories)
             say("no repository: working in a directory without one")
         else:
             url = address(assignment.repository, local_region=settings.local_region)
@@ -133,6 +127,18 @@ def prepared(
             tree = snapshot(git, repository, directories.scratch)
         say(f"at commit {commit[:12] if commit else '(none yet)'}")
         yield Start(repository=repository, commit=commit, tree=tree)
+
+
+def _empty(git: Git, settings: Settings, assignment: Assignment, directories: Directories) -> Path:
+    """A repository without commits, for a dispatch that names none: the workspace's own, if it has one."""
+    repository = directories.repository
+    if assignment.workspace_id is not None:
+        repository = _kept(settings, "", assignment.workspace_id, git.identity)
+        repository.mkdir(exist_ok=True)
+        give(repository, git.identity)
+    if not (repository / ".git").exists():
+        git.output(repository, "init", "--quiet", "--template=")
+    return repository
 
 
 def _mounted(settings: Settings) -> Path:
