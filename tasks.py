@@ -36,9 +36,9 @@ def lint(c: Context) -> None:
 
 @task(help={"k": "only tests whose names match", "fast": "leave out what needs a local region"})
 def test(c: Context, k: str = "", fast: bool = False) -> None:
-    """Run the tests on all cores."""
+    """Run the tests: three processes, since many tests wait for what the local region does, on two cores."""
     selection = (f" -k '{k}'" if k else "") + (" -m 'not region'" if fast else "")
-    _run(c, f"python -m pytest -n 2 --dist loadfile{selection}")
+    _run(c, f"python -m pytest -n 3 --dist loadfile{selection}")
 
 
 @task(help={"check": "change nothing; exit 1 when a generated file is stale"})

@@ -108,7 +108,7 @@ class LocalRegion:
         """Tasks that have not stopped, with their processes."""
         return list(self.fault("tasks"))
 
-    def wait_for(self, look: Callable[[], T], timeout: float = 20.0, what: str = "") -> T:
+    def wait_for(self, look: Callable[[], T], timeout: float = 60.0, what: str = "") -> T:
         """The first truthy answer of `look`. Raises `TimeoutError` with the last answer."""
         deadline = time.monotonic() + timeout
         while True:

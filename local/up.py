@@ -16,7 +16,7 @@ from outpost.errors import OutpostError
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG_TAIL = 20  # lines of the daemon's log that an error shows
-HEALTHY_WITHIN = 90.0  # seconds
+HEALTHY_WITHIN = 180.0  # seconds; a region that fails says so at once, a busy machine takes its time
 STOP_WITHIN = 20.0
 POLL = 0.05
 

@@ -1,11 +1,17 @@
 """Fixtures that every part may use."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.testing import LocalRegion
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell without job control, as some CI runners do. What tests start would
+    # inherit it, and not be ended by the SIGINT that a test sends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,9 @@ BREAKER_LEAST, BREAKER_MOST = (
 )  # failed tasks that trip the circuit breaker (ECS: half the desired count)
 LONGEST_DRAIN = 3.0  # seconds that a leaving target may finish requests, whatever the group's delay
 DRAIN_LOOK = 0.02
-GRACE_SCALE = 6.0  # a health check grace period is shorter here by this factor
+# A health check grace period is shorter here by this factor. The control plane's 30 s become 10: a machine
+# that is busy with other things takes several to start it, and a good deployment must not be rolled back.
+GRACE_SCALE = 3.0
 TROUBLESHOOTING = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 
 

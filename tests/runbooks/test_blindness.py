@@ -39,6 +39,7 @@ class Reader:
         lines = [f"{name} = {key[member]}" for name, member in names.items()]
         self._credentials.write_text("\n".join(["[soc]", *lines, ""]))
         self._key = key["AccessKeyId"]
+        self._connection: Connection | None = None
 
     def delete(self) -> None:
         iam = self.stack.client("iam")
@@ -66,8 +67,9 @@ class Reader:
         return Connection(Target.from_environment(environment=environment, since=RECENT), **more)
 
     def diagnose(self) -> Report:
-        connection = self.connection()
-        return diagnose(connection.target, AwsReader(connection))
+        if self._connection is None:  # its clients cost more than a run does
+            self._connection = self.connection()
+        return diagnose(self._connection.target.at_present(), AwsReader(self._connection))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 
 from outpost.names import CONTROL_PLANE_LOG_GROUP
-from tests.runbooks.faults.stack import TENANT, Stack
+from tests.runbooks.faults.stack import STEADY, TENANT, Stack
 
 
 def new_key() -> str:
@@ -43,7 +43,7 @@ def logged(stack: Stack, event: str, count: int = 1) -> None:
         lines = [json.loads(item["message"]) for item in found["events"]]
         return sum(line.get("event") == event for line in lines) >= count
 
-    stack.region.wait_for(look, 10, f"{count} x {event} in the log")
+    stack.region.wait_for(look, STEADY, f"{count} x {event} in the log")
 
 
 def empty_log(stack: Stack) -> None:

@@ -3,7 +3,7 @@
 from outpost.agents import Agent
 from outpost.names import family
 from runbooks.definitions import registration
-from tests.runbooks.faults.stack import Fault, Stack, unless_done
+from tests.runbooks.faults.stack import STEADY, Fault, Stack, unless_done
 
 
 def vcpu_quota_exhausted(stack: Stack) -> None:
@@ -11,7 +11,7 @@ def vcpu_quota_exhausted(stack: Stack) -> None:
     stack.undo.callback(stack.region.fault, "quota", value=4000.0)
     stack.region.fault("quota", value=1.0)
     waiting = stack.dispatch("wait for the quota", ends=False)["dispatchId"]
-    stack.region.wait_for(lambda: _waits(stack, waiting), 30, "a waiting reason")
+    stack.region.wait_for(lambda: _waits(stack, waiting), STEADY, "a waiting reason")
 
 
 def _waits(stack: Stack, identity: str) -> bool:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from outpost.names import SERVICE
-from tests.runbooks.faults.stack import TENANT, Fault, Stack
+from tests.runbooks.faults.stack import STEADY, TENANT, Fault, Stack
 
 SLOW = timedelta(seconds=40)
 
@@ -39,7 +39,7 @@ def minimum_capacity_zero(stack: Stack) -> None:
     stack.undo.callback(scaling.register_scalable_target, **which, MinCapacity=before["MinCapacity"])
     scaling.register_scalable_target(**which, MinCapacity=0)
     stack.update_service(desiredCount=0)
-    stack.region.wait_for(lambda: stack.service()["runningCount"] == 0, 60, "no task")
+    stack.region.wait_for(lambda: stack.service()["runningCount"] == 0, STEADY, "no task")
 
 
 def no_provisioned_capacity(stack: Stack) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from outpost import VERSION
 from runbooks.machine import processes
 from runbooks.observations.client import ASSISTANT
-from tests.runbooks.faults.stack import Fault, Stack
+from tests.runbooks.faults.stack import STEADY, Fault, Stack
 
 NAME = "mcpify"
 
@@ -67,7 +67,7 @@ def client_not_restarted(stack: Stack) -> None:
     )
     stack.undo.callback(assistant.wait)
     stack.undo.callback(os.killpg, assistant.pid, signal.SIGKILL)
-    stack.region.wait_for(lambda: processes(ASSISTANT, [str(server)], home)["servers"], 10, "the server")
+    stack.region.wait_for(lambda: processes(ASSISTANT, [str(server)], home)["servers"], STEADY, "the server")
     _configure(home, server, OUTPOST_API_URL=stack.region.api_url)
 
 

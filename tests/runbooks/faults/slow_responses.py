@@ -1,5 +1,7 @@
 """Faults that make the API slow."""
 
+from typing import Any
+
 from tests.runbooks.faults.stack import Fault, Stack
 
 
@@ -46,7 +48,17 @@ def missing_vpc_endpoints(stack: Stack) -> None:
     endpoint = next(
         e for e in ec2.describe_vpc_endpoints(Filters=named)["VpcEndpoints"] if e["State"] == "available"
     )
+    stack.undo.callback(_provide_if_missing, stack, endpoint)
     ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint["VpcEndpointId"]])
+
+
+def _provide_if_missing(stack: Stack, endpoint: dict[str, Any]) -> None:
+    ec2 = stack.client("ec2")
+    named = [{"Name": "service-name", "Values": [endpoint["ServiceName"]]}]
+    found = ec2.describe_vpc_endpoints(Filters=named)["VpcEndpoints"]
+    if not any(each["State"] == "available" for each in found):
+        same = ("VpcId", "ServiceName", "VpcEndpointType", "RouteTableIds", "PolicyDocument")
+        ec2.create_vpc_endpoint(**{name: endpoint[name] for name in same if endpoint.get(name)})
 
 
 FAULTS = (

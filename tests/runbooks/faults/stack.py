@@ -26,7 +26,7 @@ from runbooks.target import Target
 
 RECENT = "10m"  # how far tests look back: not to the metrics of an earlier fault, which nobody can delete
 MEASURED = timedelta(minutes=40)  # how long ago a fault of metrics was: `since` 1h sees it, RECENT does not
-STEADY = 60.0  # seconds for a deployment in the local region
+STEADY = 180.0  # seconds at most for a deployment in the local region, on a busy machine
 TENANT = "demo"
 
 
@@ -43,9 +43,13 @@ class Stack:
     def client(self, service: str) -> Any:
         return self.region.client(service)
 
-    def connection(self, **settings: Any) -> Connection:
-        target = Target.from_environment(environment=self.environment, **settings)
-        return Connection(target)
+    def connection(self, since: str = RECENT) -> Connection:
+        """Clients for what the environment says now, kept: making them costs more than a run does."""
+        target = Target.from_environment(environment=self.environment, since=since)
+        known = (*sorted(self.environment.items()), ("since", since))
+        connection = self._connections.setdefault(known, Connection(target))
+        connection.target = target
+        return connection
 
     def diagnose(self, since: str = RECENT, **narrowing: str) -> Report:
         connection = self.connection(since=since)
@@ -121,7 +125,7 @@ class Stack:
             started: datetime = task["startedAt"]
             return (datetime.now(UTC) - started).total_seconds() > seconds
 
-        self.region.wait_for(look, seconds + 10, f"a task that runs for {seconds} s")
+        self.region.wait_for(look, seconds + STEADY, f"a task that runs for {seconds} s")
 
     def stopped(self, family: str = CONTROL_PLANE_FAMILY, count: int = 1) -> list[str]:
         """Wait until as many tasks of a family have stopped, and describe them no longer than ECS does."""
@@ -169,7 +173,7 @@ class Stack:
     def forget_stopped(self) -> None:
         """Let ECS forget its stopped tasks at once instead of after an hour."""
         self.region.fault("forget-after", seconds=0.0)
-        self.region.wait_for(lambda: not self._any_stopped(), 20, "ECS to forget stopped tasks")
+        self.region.wait_for(lambda: not self._any_stopped(), STEADY, "ECS to forget stopped tasks")
         self.region.fault("forget-after", seconds=3600.0)
 
     def _any_stopped(self) -> list[str]:
@@ -212,7 +216,7 @@ class Stack:
         if not ends:
             return answer
         found: dict[str, Any] = self.region.wait_for(
-            lambda: self.ended(identity), 60, f"the end of {identity}"
+            lambda: self.ended(identity), STEADY, f"the end of {identity}"
         )
         return found
 
@@ -224,7 +228,7 @@ class Stack:
         """End a dispatch if it has not, and delete its record: a fault leaves nothing behind."""
         self._http("DELETE", f"/dispatch/{identity}", None, {})
         with contextlib.suppress(TimeoutError):
-            self.region.wait_for(lambda: self.ended(identity), 30)
+            self.region.wait_for(lambda: self.ended(identity), STEADY)
         key = {"tenantId": {"S": TENANT}, "dispatchId": {"S": identity}}
         self.client("dynamodb").delete_item(TableName=self.names.jobs_table, Key=key)
 

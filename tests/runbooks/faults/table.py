@@ -5,6 +5,7 @@ Written by `./inv docs`; a test says when it is stale.
 
 from __future__ import annotations
 
+from functools import partial
 from inspect import getdoc
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def render() -> str:
 
 def _row(key: str, code: str, title: str) -> str:
     fault = FAULTS[key]
-    words = (getdoc(fault.inject) or title).split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+    inject = fault.inject.func if isinstance(fault.inject, partial) else fault.inject
+    words = (getdoc(inject) or title).split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
     also = ", ".join(f"`{each}`" for each in sorted({*below(key), *fault.also})) or "nothing"
     return f"| `{code}` | {words} | {also} | {_then(fault)} |"
 

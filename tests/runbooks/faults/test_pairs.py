@@ -4,11 +4,10 @@ import contextlib
 
 import pytest
 
-from local.testing import LocalRegion
 from tests.runbooks.faults.catalogue import FAULTS, below
 from tests.runbooks.faults.stack import Stack, injected
 
-pytestmark = [pytest.mark.region, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.region
 
 # The first is to be ranked above the second.
 PAIRS = [
@@ -17,15 +16,14 @@ PAIRS = [
     ("dispatch-stuck-pending/task-definition-missing", "high-cold-start/no-provisioned-capacity"),
     ("efs-mount-failure/nfs-blocked", "mcp-not-connecting/wrong-endpoint"),
     ("s3-access-denied/bucket-policy-denies", "unauthorized/key-revoked"),
+    ("dispatch-stuck-pending/egress-blocked", "memory-pressure/flagship-undersized"),
+    ("slow-responses/missing-vpc-endpoints", "mcp-not-connecting/old-ssm-config"),
+    # Two on the same thing: the bucket, the file system, an agent, the control plane's task definition.
+    ("s3-access-denied/missing-permission", "s3-access-denied/bucket-policy-denies"),
+    ("efs-mount-failure/no-mount-target", "efs-mount-failure/nfs-blocked"),
+    ("agent-fails-immediately/api-key-missing", "memory-pressure/flagship-undersized"),
+    ("s3-access-denied/wrong-bucket-name", "dynamodb-throttling/retries-without-backoff"),
 ]
-
-
-@pytest.fixture(scope="module")
-def stack(region: LocalRegion) -> Stack:
-    """The shared region's stack, steady."""
-    stack = Stack(region)
-    stack.steady()
-    return stack
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
