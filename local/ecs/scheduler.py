@@ -1,6 +1,7 @@
 """The service scheduler: keeps each service at its desired count, rolls out deployments, rolls back."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ LONGEST_DRAIN = 3.0  # seconds that a leaving target may finish requests, whatev
 DRAIN_LOOK = 0.02
 # A health check grace period is shorter here by this factor. The control plane's 30 s become 10: a machine
 # that is busy with other things takes several to start it, and a good deployment must not be rolled back.
-GRACE_SCALE = 3.0
+GRACE_SCALE = 6.0
 TROUBLESHOOTING = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 
 
@@ -48,6 +49,20 @@ class TargetGroups(Protocol):
     def health(self, group: str, address: str) -> Health: ...
 
 
+def scaled_grace(declared: float, load: float) -> float:
+    """The seconds for which a new task's health is not judged, at this load for each processor.
+
+    Shorter than declared, as all pacing here is; but an overloaded machine starts programs as many
+    times slower, and a grace that ends before a sound program listens kills one replacement after another.
+    """
+    return min(declared, declared / GRACE_SCALE * max(1.0, load))
+
+
+def load_per_processor() -> float:
+    """The load average of the last minute, for each processor."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
 class Scheduler:
     """One thread for all services. Wakes when a task or a service changes, and twice a second."""
 
@@ -60,7 +75,6 @@ class Scheduler:
         stop: Callable[[Task], None],
     ) -> None:
         self.target_groups: TargetGroups | None = None
-        self.grace_scale = GRACE_SCALE
         self._lock = lock
         self._services = services
         self._tasks = tasks
@@ -201,7 +215,8 @@ class Scheduler:
     def _stop_unhealthy(self, service: Service, tasks: list[Task]) -> None:
         for task in tasks:
             registered = self._registered.get(task.id)
-            if registered is None or time.monotonic() - registered < service.grace / self.grace_scale:
+            grace = scaled_grace(service.grace, load_per_processor())
+            if registered is None or time.monotonic() - registered < grace:
                 continue
             for each in service.load_balancers:
                 health = self._health(each, task)
