@@ -6,6 +6,7 @@ Tasks that belong to one part are declared in `tasks_*.py` next to this file onc
 from invoke import Collection, Context, Exit, task
 
 from benchmarks.tasks import bench
+from infra.operations import dispatch_tasks
 from infra.operations import tasks as operations
 from infra.operations.key_tasks import keys
 from infra.tasks import audit, cost, deploy, images, scan
@@ -92,8 +93,10 @@ def lock(c: Context) -> None:
 
 
 namespace = Collection(
-    lint, test, demo, bench, lock, runbooks_tasks.diagnose, docs, cost, deploy, scan, audit, *operations.TASKS
+    lint, test, demo, bench, lock, runbooks_tasks.diagnose, docs, cost, deploy, scan, audit
 )
+for each in (*operations.TASKS, *dispatch_tasks.TASKS):
+    namespace.add_task(each)
 namespace.add_collection(operations.secrets)
 namespace.add_collection(keys)
 namespace.add_collection(images)

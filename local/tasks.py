@@ -87,14 +87,11 @@ def status(c: Context) -> None:
         print(f"{each['status']:<12} {each['family']} {each['task'].rsplit('/', 1)[-1]} pid {pids}")
 
 
-@task(
-    positional=["action"],
-    help={"action": "what to do; none lists them", "arguments": "its arguments, as JSON"},
-)
+@task(help={"action": "what to do; none lists them", "arguments": "its arguments, as JSON"})
 def fault(c: Context, action: str = "", arguments: str = "{}") -> None:
     """Do to the local region what AWS would bring about by itself.
 
-    For example: ./inv local.fault oom --arguments '{"task": "outpost-control-plane"}'
+    For example: ./inv local.fault --action oom --arguments '{"task": "outpost-control-plane"}'
     """
     from local import up as region
     from local.control import Control

@@ -16,11 +16,11 @@ def redeploy(running: Running, *, yes: bool = False, dry_run: bool = False) -> D
     Raises `RolloutError` or `UnhealthyError` when it failed, also when ECS has rolled it back; the stopped
     tasks' reasons and logs have been said by then.
     """
-    (current,) = _settled(running)
+    (current,) = settled(running)
     call = f"ecs:UpdateService {running.names.cluster}/{SERVICE} forceNewDeployment=true ({current.revision})"
     if not running.approved([call], yes=yes, dry_run=dry_run):
         return None
-    return _roll_out(running, forceNewDeployment=True)
+    return roll_out(running, forceNewDeployment=True)
 
 
 def rollback(running: Running, *, yes: bool = False, dry_run: bool = False) -> Deployment | None:
@@ -30,10 +30,11 @@ def rollback(running: Running, *, yes: bool = False, dry_run: bool = False) -> D
     call = f"ecs:UpdateService {running.names.cluster}/{SERVICE} {current.revision} -> {_revision(earlier)}"
     if not running.approved([call], yes=yes, dry_run=dry_run):
         return None
-    return _roll_out(running, taskDefinition=earlier)
+    return roll_out(running, taskDefinition=earlier)
 
 
-def _settled(running: Running) -> list[Deployment]:
+def settled(running: Running) -> list[Deployment]:
+    """The one deployment that runs. Raises `OutpostError` (`rollout-in-progress`) while there are two."""
     found = deployments(running.client("ecs"), running.names)
     if len(found) > 1:
         raise OutpostError(
@@ -44,7 +45,8 @@ def _settled(running: Running) -> list[Deployment]:
     return found
 
 
-def _roll_out(running: Running, **update: Any) -> Deployment:
+def roll_out(running: Running, **update: Any) -> Deployment:
+    """Update the service and follow it to its end. Raises as `redeploy`."""
     ecs = running.client("ecs")
     answer = ecs.update_service(cluster=running.names.cluster, service=SERVICE, **update)
     newest = next(

@@ -35,7 +35,7 @@ class Running:
         except (BotoCoreError, ClientError) as error:
             raise OutpostError(
                 "no-credentials",
-                f"AWS does not know who asks: {error}",
+                f"AWS does not know who asks: {str(error).rstrip('.')}.",
                 remedy="Sign in, set AWS_PROFILE, or give --local for the local region.",
             ) from error
         where = f"region {target.region}, stack {target.stack}, {connection.where()}"

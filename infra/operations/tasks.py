@@ -115,6 +115,23 @@ def scale(
         capacity.scale(running, replicas, yes=yes, dry_run=dry_run)
 
 
+@task(help={**CHANGE, "agent": "an agent, such as claude", "size": "idle workers to keep; 0 for none"})
+def prewarm(
+    c: Context,
+    agent: str,
+    size: int,
+    stack: str = "",
+    local: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Set how many idle workers are kept of an agent, until the next deployment. Prints the pool."""
+    with running_stack("prewarm", stack, local) as running:
+        from infra.operations.prewarm import prewarm as operation
+
+        print(operation(running, agent, size, yes=yes, dry_run=dry_run))
+
+
 @task(help={**CHANGE, "request": "vCPUs to ask AWS for"})
 def quota(
     c: Context,
@@ -189,4 +206,4 @@ def set_secret(
 
 
 secrets = Collection("secrets", list_secrets, set_secret)
-TASKS = (redeploy, rollback, status, logs, scale, quota, smoke)
+TASKS = (redeploy, rollback, status, logs, scale, prewarm, quota, smoke)

@@ -22,14 +22,21 @@ class DynamoSlots:
         self._table = table
 
     def all(self, agent: Agent) -> list[Slot]:
-        with translated("dynamodb"):
-            answer = self._client.query(
-                TableName=self._table,
-                ConsistentRead=True,
-                KeyConditionExpression="tenantId = :pool",
-                ExpressionAttributeValues={":pool": {"S": _partition(agent)}},
-            )
-        return [_slot(agent, item) for item in answer.get("Items", [])]
+        found: list[Slot] = []
+        start: dict[str, Any] = {}
+        while True:
+            with translated("dynamodb"):
+                answer = self._client.query(
+                    TableName=self._table,
+                    ConsistentRead=True,
+                    KeyConditionExpression="tenantId = :pool",
+                    ExpressionAttributeValues={":pool": {"S": _partition(agent)}},
+                    **start,
+                )
+            found += [_slot(agent, item) for item in answer.get("Items", [])]
+            if "LastEvaluatedKey" not in answer:
+                return found
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def get(self, agent: Agent, slot: str) -> Slot | None:
         with translated("dynamodb"):
