@@ -64,12 +64,19 @@ class Estimate:
 
     def uncertain(self) -> dict[str, str]:
         """The doubts about the prices that were used."""
+        return {key: self.prices[key].uncertain for key in self._used() if self.prices[key].uncertain}
+
+    def not_compared(self) -> list[str]:
+        """The prices that were used and not compared with their source on the day of the review."""
+        return [key for key in self._used() if not self.prices[key].compared]
+
+    def _used(self) -> list[str]:
         used = {
             charge.price
             for cost in self.stacks
             for charge in (*cost.month, *(one for tier in cost.dispatches.values() for one in tier))
         }
-        return {key: self.prices[key].uncertain for key in sorted(used) if self.prices[key].uncertain}
+        return sorted(used)
 
 
 def as_document(estimate: Estimate) -> dict[str, Any]:
@@ -82,6 +89,7 @@ def as_document(estimate: Estimate) -> dict[str, Any]:
         "pricesReviewed": prices.reviewed,
         "assumptions": estimate.assumed.as_dict(),
         "uncertain": estimate.uncertain(),
+        "notCompared": estimate.not_compared(),
         "stacks": {
             cost.stack: {
                 "month": {"total": estimate.total(cost.month), "charges": _charges(estimate, cost.month)},
@@ -128,6 +136,8 @@ def as_text(estimate: Estimate) -> str:
         lines += ["", f"  {tier}", *_table([estimate.by_heading(one) for one in found])]
     lines += ["", "Assumed (change with --assume KEY=NUMBER):", *_indented(estimate.assumed.lines())]
     lines += ["", "Uncertain:", *_indented(f"{key}: {doubt}" for key, doubt in estimate.uncertain().items())]
+    if unchecked := estimate.not_compared():
+        lines.append(f"  Not compared with AWS's list on {prices.reviewed}: {', '.join(unchecked)}.")
     return "\n".join(lines)
 
 

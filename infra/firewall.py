@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi_aws as aws
 from pulumi import ComponentResource, Input, Output, ResourceOptions
@@ -79,12 +80,7 @@ class Firewall(ComponentResource):
     ) -> None:
         aws.vpc.SecurityGroupIngressRule(
             f"{self._name}-{owner}-from-{peer}-{port}",
-            security_group_id=group,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            cidr_ipv4=cidr,
-            referenced_security_group_id=peer_group,
+            **self._rule(group, port, peer_group, cidr),
             description=f"from {peer}",
             opts=self._child,
         )
@@ -101,12 +97,21 @@ class Firewall(ComponentResource):
     ) -> None:
         aws.vpc.SecurityGroupEgressRule(
             f"{self._name}-{owner}-to-{peer}-{port}",
-            security_group_id=group,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            cidr_ipv4=cidr,
-            referenced_security_group_id=peer_group,
+            **self._rule(group, port, peer_group, cidr),
             description=f"to {peer}",
             opts=self._child,
         )
+
+    @staticmethod
+    def _rule(
+        group: Output[str], port: int, peer_group: Output[str] | None, cidr: str | None
+    ) -> dict[str, Any]:
+        """One TCP port between a group and its peer: another group or a block of addresses."""
+        return {
+            "security_group_id": group,
+            "ip_protocol": "tcp",
+            "from_port": port,
+            "to_port": port,
+            "cidr_ipv4": cidr,
+            "referenced_security_group_id": peer_group,
+        }

@@ -14,12 +14,16 @@ MINUTES_AN_HOUR = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """`amount` is in the table's currency for one `unit`. `uncertain` says what the number leaves open."""
+    """`amount` is in the table's currency for one `unit`. `uncertain` says what the number leaves open.
+
+    `compared` is false for one that was not compared with its source on the day of the review.
+    """
 
     amount: float
     unit: str
     source: str
     uncertain: str = ""
+    compared: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ class Prices:
                     unit=entry["unit"],
                     source=sources[entry["source"]]["url"],
                     uncertain=entry.get("uncertain", ""),
+                    compared=bool(sources[entry["source"]]["seen"]),
                 )
                 for key, entry in document["prices"].items()
             },

@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
     except OutpostError as error:
         log.error("%s", error)
         return 1
-    except Exception:
+    except Exception:  # the last resort of a process without a terminal: its log
         log.exception("the local region could not start")
         return 1
     finally:

@@ -1,5 +1,6 @@
 """How many idle workers the control plane keeps of an agent."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from infra.operations.redeploy import roll_out, settled
@@ -33,12 +34,8 @@ def prewarm(running: Running, agent: str, size: int, *, yes: bool = False, dry_r
     ecs = running.client("ecs")
     (current,) = settled(running)
     definition = ecs.describe_task_definition(taskDefinition=current.task_definition)["taskDefinition"]
-    container = definition["containerDefinitions"][0]
-    before = {str(each["name"]): str(each["value"]) for each in container.get("environment", [])}
-    sizes = dict(part.split("=") for part in before.get(VARIABLE, "").split(",") if part)
-    sizes |= {agent: str(size)}
-    pool = ",".join(f"{name}={number}" for name, number in sorted(sizes.items()) if number != "0")
-    if pool == before.get(VARIABLE, ""):
+    before, pool, copy = with_pool(definition, agent, size)
+    if pool == before:
         running.say(f"{VARIABLE} is {pool or 'empty'} already")
         return pool
     calls = [
@@ -46,11 +43,23 @@ def prewarm(running: Running, agent: str, size: int, *, yes: bool = False, dry_r
         f"ecs:UpdateService {running.names.cluster}/{SERVICE} {current.revision} -> the new revision",
     ]
     if not running.approved(calls, yes=yes, dry_run=dry_run):
-        return before.get(VARIABLE, "")
-    kept = {name: value for name, value in before.items() if name != VARIABLE}
-    wanted = kept | ({VARIABLE: pool} if pool else {})
-    container["environment"] = [{"name": name, "value": value} for name, value in wanted.items()]
-    copy: dict[str, Any] = {name: definition[name] for name in REGISTERED if definition.get(name)}
+        return before
     made = ecs.register_task_definition(**copy)["taskDefinition"]["taskDefinitionArn"]
     roll_out(running, taskDefinition=made)
     return pool
+
+
+def with_pool(definition: Mapping[str, Any], agent: str, size: int) -> tuple[str, str, dict[str, Any]]:
+    """The pool before, the pool after, and what registers a copy of the task definition that has it."""
+    container, *others = definition["containerDefinitions"]
+    variables = {str(each["name"]): str(each["value"]) for each in container.get("environment", [])}
+    before = variables.pop(VARIABLE, "")
+    sizes = dict(part.split("=") for part in before.replace(" ", "").split(",") if part) | {agent: str(size)}
+    pool = ",".join(f"{name}={number}" for name, number in sorted(sizes.items()) if number != "0")
+    variables |= {VARIABLE: pool} if pool else {}
+    changed = {
+        **container,
+        "environment": [{"name": name, "value": value} for name, value in variables.items()],
+    }
+    copy = {name: definition[name] for name in REGISTERED if definition.get(name)}
+    return before, pool, {**copy, "containerDefinitions": [changed, *others]}

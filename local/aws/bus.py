@@ -52,7 +52,7 @@ class Bus:
             try:
                 with self._lock:
                     _to_targets(event)
-            except Exception:
+            except Exception:  # one event or target that is broken must not end all deliveries
                 log.exception("event %s was not delivered", event.get("id"))
 
 

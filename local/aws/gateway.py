@@ -63,7 +63,7 @@ class Gateway:
             response = self._carry_out(call)
         except AwsError as error:
             response = render(error, protocol=call.protocol, service=call.service)
-        except Exception:
+        except Exception:  # a defect here is an InternalFailure for this caller, as on AWS, and in the log
             log.exception("%s:%s failed", call.service, call.operation)
             failure = AwsError("InternalFailure", "The local region failed; see its log.", status=500)
             response = render(failure, protocol=call.protocol, service=call.service)

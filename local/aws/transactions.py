@@ -5,6 +5,7 @@ and what was there is put back if a write fails after all.
 """
 
 import copy
+import logging
 from typing import Any
 
 from moto.dynamodb import exceptions
@@ -14,6 +15,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from local.aws import indexes
 
 MAX_ITEMS = 100
+log = logging.getLogger(__name__)
 
 
 def install() -> None:
@@ -40,7 +42,8 @@ def transact_write_items(backend: Any, transact_items: list[dict[str, Any]]) -> 
         except exceptions.MockValidationException:
             _undo(backend, done)
             raise
-        except Exception as error:
+        except Exception as error:  # a defect of the emulator: nothing stays written, and its log says so
+            log.exception("%s of a transaction failed", kind)
             _undo(backend, done)
             reasons[index] = (type(error).__name__, str(error), None)
             raise exceptions.TransactionCanceledException(reasons) from error

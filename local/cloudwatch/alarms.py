@@ -75,7 +75,7 @@ class Alarms:
                     for gauge in self._gauges:
                         gauge()
                     backend("cloudwatch").series.forget(time.time() - RETENTION)
-            except Exception:
+            except Exception:  # one alarm that cannot be judged must not end all of them
                 log.exception("alarms were not evaluated")
 
     def _shift(self) -> None:

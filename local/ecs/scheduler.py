@@ -134,7 +134,7 @@ class Scheduler:
                 for service in list(self._services.services.values()):
                     try:
                         self._reconcile(service)
-                    except Exception:
+                    except Exception:  # one service must not keep the others from being looked after
                         log.exception("service %s", service.name)
 
     def _reconcile(self, service: Service) -> None:

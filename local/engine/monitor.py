@@ -102,7 +102,7 @@ class Monitor(MockMonitor):
                 raise StoppedError
             try:
                 return work()
-            except Exception as error:
+            except Exception as error:  # kept: the program sees only that its call failed
                 self.error = error
                 raise
 

@@ -80,7 +80,7 @@ class Reconciler:
         try:
             old = self._recorded(wanted)
             state = self._apply(wanted, old)
-        except Exception as error:
+        except Exception as error:  # whatever it was, the error says which resource; the cause stays attached
             raise resource_failed(wanted.type, wanted.name, error) from error
         if old is not None:
             self._before.pop(old.urn, None)
@@ -197,7 +197,7 @@ class Reconciler:
         except ClientError as error:
             if not error_code(error).endswith(_GONE):
                 raise resource_failed(old.type, old.name, error) from error
-        except Exception as error:
+        except Exception as error:  # as above
             raise resource_failed(old.type, old.name, error) from error
 
     @staticmethod

@@ -168,3 +168,14 @@ def test_every_price_has_a_source_and_a_positive_amount() -> None:
     for key, price in PRICES.table.items():
         assert price.amount > 0, key
         assert price.source.startswith("https://aws.amazon.com/"), key
+
+
+def test_prices_that_were_not_compared_with_their_source_are_named_once(
+    stacks: dict[str, Declared],
+) -> None:
+    estimate = Estimate.of([stacks["dev"]], NOTHING, PRICES)
+    unchecked = [line for line in as_text(estimate).splitlines() if "Not compared" in line]
+    assert len(unchecked) == 1
+    assert as_document(estimate)["notCompared"]
+    assert all(key in unchecked[0] for key in as_document(estimate)["notCompared"])
+    assert "nat-gateway" not in unchecked[0]  # its source was seen

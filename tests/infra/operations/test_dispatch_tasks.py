@@ -1,15 +1,17 @@
 """The tasks of whoever has an API key, and the warm pool's size, against a local region."""
 
+import dataclasses
 import hashlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from infra.operations.prewarm import VARIABLE, prewarm
+from infra.operations.prewarm import VARIABLE, prewarm, with_pool
 from infra.operations.rollout import deployments
 from infra.operations.running import Running
 from local.testing import LocalRegion
@@ -81,14 +83,37 @@ def region_dispatches(region: LocalRegion) -> list[object]:
     return list(httpx.get(f"{region.api_url}/dispatch", headers=headers, timeout=10).json()["dispatches"])
 
 
-def test_the_pool_is_set_for_one_agent_and_taken_back(running: Running) -> None:
-    assert prewarm(running, "aider", 1, yes=True) == "aider=1"
-    (current,) = deployments(running.client("ecs"), running.names)
-    definition = running.client("ecs").describe_task_definition(taskDefinition=current.task_definition)
-    environment = definition["taskDefinition"]["containerDefinitions"][0]["environment"]
-    assert {each["name"]: each["value"] for each in environment}[VARIABLE] == "aider=1"
-    assert prewarm(running, "aider", 1, yes=False) == "aider=1"  # so already: asks nobody, calls nothing
-    assert prewarm(running, "aider", 0, yes=True) == ""
+def test_a_dry_run_says_how_the_pool_would_be_set_and_rolls_nothing_out(running: Running) -> None:
+    said: list[str] = []
+    before = deployments(running.client("ecs"), running.names)
+    told = dataclasses.replace(running, say=said.append)
+    assert prewarm(told, "aider", 1, dry_run=True) == ""
+    assert [line.split()[2:4] for line in said] == [
+        ["ecs:RegisterTaskDefinition", "outpost-control-plane"],
+        ["ecs:UpdateService", "outpost-dev/outpost-control-plane"],
+    ]
+    assert prewarm(told, "aider", 0) == ""  # so already: asks nobody, calls nothing
+    assert deployments(running.client("ecs"), running.names) == before
+
+
+@pytest.mark.parametrize(
+    ("now", "agent", "size", "then"),
+    [
+        ("", "aider", 1, "aider=1"),
+        ("aider=1", "claude", 2, "aider=1,claude=2"),
+        ("aider=1,claude=2", "aider", 0, "claude=2"),
+        ("aider=1", "aider", 0, ""),
+    ],
+)
+def test_the_copy_differs_in_the_pool_alone(now: str, agent: str, size: int, then: str) -> None:
+    def definition(pool: str) -> dict[str, Any]:
+        variables = [{"name": "PORT", "value": "8080"}]
+        variables += [{"name": VARIABLE, "value": pool}] if pool else []
+        container = {"name": "control-plane", "secrets": [{"name": "S"}], "environment": variables}
+        return {"family": "outpost-control-plane", "cpu": "512", "containerDefinitions": [container]}
+
+    described = definition(now) | {"revision": 7, "status": "ACTIVE"}
+    assert with_pool(described, agent, size) == (now, then, definition(then))
 
 
 @pytest.mark.parametrize(("agent", "size"), [("nobody", 1), ("aider", 11), ("aider", -1)])
