@@ -32,12 +32,13 @@ def test_a_line_carries_the_requests_context(capsys: pytest.CaptureFixture[str])
     try:
         log.clear(requestId="r1")
         log.bind(tenantId="acme")
-        log.info("hello", event="greeting", durationMs=1.5)
+        log.info("hello", event="greeting", durationMs=1.5, sent="otp_" + "ab" * 32)
         log.metric("DispatchAccepted", agent="claude")
         line, metric = (json.loads(each) for each in capsys.readouterr().out.splitlines())
     finally:
         logging.basicConfig(force=True)
     assert line["message"] == "hello"
+    assert line["sent"] == "[redacted]", "a field is as good as a message"
     assert (line["requestId"], line["tenantId"], line["event"]) == ("r1", "acme", "greeting")
     directive = metric["_aws"]["CloudWatchMetrics"][0]
     assert directive["Namespace"] == "Outpost"

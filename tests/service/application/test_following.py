@@ -31,3 +31,27 @@ def test_one_unreadable_event_keeps_no_other_from_being_handled(poison: str) -> 
     follower = Follower(dispatches=unused, queue=queue, logs=unused, evidence=evidence_of)
     assert follower.step(0) == 3
     assert queue.depth() == 1, "what is handled is acknowledged, what is not goes to the dead-letter queue"
+
+
+def test_events_of_a_task_are_handled_in_their_versions_order_and_once() -> None:
+    """An older or a repeated one, however late, changes nothing and costs no read."""
+    follower = Follower(
+        dispatches=cast("Any", None),
+        queue=FakeQueue(FakeClock()),
+        logs=cast("Any", None),
+        evidence=evidence_of,
+    )
+    handled: list[str] = []
+    follower.stopped = lambda *found: handled.append(found[3].stopped_reason)  # type: ignore[method-assign]
+    mark = "outpost/acme/01ARZ3NDEKTSV4RRFFQ69G5FAV/1"
+    for version in (3, 3, 2, 4):
+        follower.follow(
+            {
+                "taskArn": "a",
+                "lastStatus": "STOPPED",
+                "startedBy": mark,
+                "version": version,
+                "stoppedReason": str(version),
+            }
+        )
+    assert handled == ["3", "4"]

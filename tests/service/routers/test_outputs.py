@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from outpost.agents import Agent
 from outpost.dispatch import Status
+from service.application.authentication import InvalidKeyError
 from service.domain.job import Job
 from service.domain.ports import LogLine, LogPage, UnavailableError
 from service.routers import streams
@@ -202,3 +203,20 @@ def test_one_tenants_streams_leave_reads_to_the_others(
     assert (refused[0].status_code, refused[0].json()["code"]) == (429, "too-many-streams")
     assert refused[0].headers["Retry-After"] == "5"
     assert "event: end" in http.get(url, headers=ended).text
+
+
+def test_a_stream_ends_when_its_key_is_revoked(
+    world: World, http: TestClient, ended: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Revoking(Scripted):
+        def page(self, agent: Agent, task_arn: str, token: str | None, limit: int) -> LogPage:
+            monkeypatch.setattr(world.services.authentication, "look_up", refuse)
+            return super().page(agent, task_arn, token, limit)
+
+    def refuse(presented: str) -> None:
+        raise InvalidKeyError("key-revoked", presented[:15])
+
+    monkeypatch.setattr(world.services.logs, "_logs", Revoking(5))
+    shown = events(http.get(f"/dispatch/{ID}/logs?follow=true", headers=ended).text)
+    assert [each["event"] for each in shown] == ["log", "log", "error"]
+    assert json.loads(shown[-1]["data"])["code"] == "key-revoked"
