@@ -88,6 +88,9 @@ def earlier(by: timedelta) -> dict[str, str]:
     return {"S": (datetime.now(UTC) - by).isoformat().replace("+00:00", "Z")}
 
 
+DEPLOYING = 150.0  # seconds in which a deployment that fails has failed often enough, on a busy machine
+
+
 @dataclass(frozen=True)
 class Scenario:
     """`minutes` have to pass until the alarm is due."""
@@ -284,7 +287,7 @@ def failing_deployment(watched: Watched) -> None:
     def rolled_back() -> bool:
         return any("rolling back" in str(each) for each in watched.stack.service()["events"])
 
-    watched.region.wait_for(rolled_back, 60, "the roll-back")
+    watched.region.wait_for(rolled_back, DEPLOYING, "the roll-back")
 
 
 def mount_failure(watched: Watched) -> None:
