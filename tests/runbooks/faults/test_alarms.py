@@ -70,7 +70,7 @@ def test_alarm(watched: Watched, name: str) -> None:
 
 
 def _wait_until_over(watched: Watched, name: str) -> None:
-    """Let time pass until the alarm is OK; a rule has no state."""
+    """Let minutes pass until the alarm is OK: health checks take a while too. A rule has no state."""
     full = alarm_name(watched.stack.names.stack, name)
     if not isinstance(ALARMS[name].alarm, EventAlarm):
-        watched.region.wait_for(lambda: states(watched, 5)[full] == "OK", 15, f"{full} to be OK")
+        watched.region.wait_for(lambda: states(watched, 5)[full] == "OK", 60, f"{full} to be OK")
