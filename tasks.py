@@ -13,8 +13,6 @@ from infra.tasks import audit, cost, deploy, images, scan
 from local import tasks as local_tasks
 from runbooks import tasks as runbooks_tasks
 
-SOURCES = "outpost infra service worker runbooks local tests tasks.py"
-
 
 def _run(c: Context, *commands: str) -> None:
     """Run each command, all of them even if one fails; exit 1 if any did."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.alb.discovery import Discovery
 from local.alb.load_balancer import LoadBalancer
-from local.aws import elb, indexes, transactions
+from local.aws import checksums, elb, indexes, transactions
 from local.aws.bus import Bus
 from local.aws.call_count import CallCount
 from local.aws.client import Clients
@@ -145,7 +145,7 @@ class Region:
 
     def _wire(self) -> None:
         gateway = self.gateway
-        gateway.guards += [self.faults.guard, IamGuard(self.ecs.store)]
+        gateway.guards += [self.faults.guard, IamGuard(self.ecs.store), checksums.guard]
         gateway.answers.update(self.ecs.answers)
         gateway.answers.update(
             {

@@ -19,6 +19,7 @@ from local.fargate.addresses import Addresses
 CONNECT_TIMEOUT = (
     10.0  # seconds (Elastic Load Balancing: HTTP 504, "within the connection timeout (10 seconds)")
 )
+MAX_LINE, MAX_HEAD = 16 * 1024, 64 * 1024  # bytes of a request line or one header, and of all of them
 KEEP_ALIVE = 30.0  # seconds for which an idle connection to a target is kept
 IDLE_TIMEOUT = 60.0  # seconds, the load balancer's default
 HOP_BY_HOP = frozenset(
@@ -49,6 +50,22 @@ class Route:
         return float(self.balancer.attrs.get("idle_timeout.timeout_seconds") or IDLE_TIMEOUT)
 
 
+def refusal(scope: Scope) -> tuple[int, str] | None:
+    """Status and reason for a request that the load balancer itself does not take.
+
+    Elastic Load Balancing: 16 K a request line or header, 64 K all headers; HTTP 400, and 414 for a
+    URL that is too long. HTTP/1.1 needs a Host.
+    """
+    line = len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"]) + len("  HTTP/1.1")
+    if line > MAX_LINE:
+        return 414, "Request-URI Too Large"
+    sizes = [len(name) + len(value) + len(": ") for name, value in scope["headers"]]
+    if max(sizes, default=0) > MAX_LINE or line + sum(sizes) > MAX_HEAD:
+        return 400, "Bad Request"
+    named = any(name == b"host" for name, _ in scope["headers"])
+    return None if named or scope["http_version"] != "1.1" else (400, "Bad Request")
+
+
 class Forwarder:
     """An ASGI application. WebSocket upgrades are refused."""
 
@@ -74,6 +91,9 @@ class Forwarder:
         if scope["type"] != "http":
             return
         route = self._route()
+        if refused := refusal(scope):
+            await self._refuse(send, route, *refused)
+            return
         target = self._targets.take(route.group.arn, next(self._turn)) if route else None
         if route is None or target is None:
             await self._refuse(send, route, 503, "Service Temporarily Unavailable")
@@ -135,7 +155,8 @@ class Forwarder:
     async def _refuse(self, send: Send, route: Route | None, status: int, title: str) -> None:
         if route:
             balancer = route.dimensions[1:]
-            for name in ("HTTPCode_ELB_5XX_Count", f"HTTPCode_ELB_{status}_Count"):
+            one = [f"HTTPCode_ELB_{status}_Count"] if status >= 500 else []  # CloudWatch has none for 4xx
+            for name in (f"HTTPCode_ELB_{status // 100}XX_Count", *one):
                 self._metrics.record("AWS/ApplicationELB", name, balancer, 1, "Count")
         page = (
             f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n"

@@ -14,8 +14,6 @@ from local.cloudwatch.series import AllSeries, key_of
 
 log = logging.getLogger(__name__)
 EMF = '"_aws"'  # what a line in the embedded metric format contains
-SelectedBy = dict[str, str]  # dimension name, to the selector of its value
-
 _put = LogGroup.put_log_events
 
 

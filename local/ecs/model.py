@@ -10,18 +10,6 @@ from local.aws.moto_app import ACCOUNT, REGION
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 PLATFORM_VERSION = "1.4.0"  # what LATEST means on Fargate for Linux
 
-# Task lifecycle (Amazon ECS developer guide, "Task lifecycle").
-STATES = (
-    "PROVISIONING",
-    "PENDING",
-    "ACTIVATING",
-    "RUNNING",
-    "DEACTIVATING",
-    "STOPPING",
-    "DEPROVISIONING",
-    "STOPPED",
-)
-
 
 def now() -> datetime:
     return datetime.now(UTC)

@@ -25,8 +25,8 @@ BREAKER_LEAST, BREAKER_MOST = (
 )  # failed tasks that trip the circuit breaker (ECS: half the desired count)
 LONGEST_DRAIN = 3.0  # seconds that a leaving target may finish requests, whatever the group's delay
 DRAIN_LOOK = 0.02
-# A health check grace period is shorter here by this factor. The control plane's 30 s become 10: a machine
-# that is busy with other things takes several to start it, and a good deployment must not be rolled back.
+# A health check grace period is shorter here by this factor, on a machine that is not overloaded: the control
+# plane's 30 s become 5, and it starts in one or two.
 GRACE_SCALE = 6.0
 TROUBLESHOOTING = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 

@@ -5,6 +5,7 @@ import time
 import httpx
 import pytest
 
+from local.alb.forward import refusal
 from tests.local.web import Web
 
 pytestmark = pytest.mark.region
@@ -101,3 +102,31 @@ def test_its_errors_are_counted_in_cloudwatch(web: Web) -> None:
     )
 
     assert sum(point["Sum"] for point in statistics["Datapoints"]) >= 1
+
+
+def scope(
+    path: str = "/", headers: int | list[tuple[bytes, bytes]] = 0, **fields: object
+) -> dict[str, object]:
+    given = headers
+    if isinstance(headers, int):
+        given = [(b"host", b"api.example.com"), *[(b"x-%d" % n, b"y" * 8192) for n in range(headers)]]
+    request = {"method": "GET", "raw_path": path.encode(), "query_string": b"", "http_version": "1.1"}
+    return {**request, "headers": given, **fields}
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (scope(), None),
+        (scope("/" + "x" * 16_000), None),
+        (scope("/" + "x" * 16_384), 414),
+        (scope(headers=7), None),
+        (scope(headers=8), 400),
+        (scope(headers=[(b"host", b"a"), (b"cookie", b"c" * 16_384)]), 400),
+        (scope(headers=[]), 400),
+        (scope(headers=[], http_version="1.0"), None),
+    ],
+)
+def test_what_the_load_balancer_itself_refuses(request_: dict[str, object], status: int | None) -> None:
+    found = refusal(request_)
+    assert (found[0] if found else None) == status
