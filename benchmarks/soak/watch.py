@@ -79,6 +79,13 @@ class Watch:
         for page in paginator.paginate(TableName=Names(self.region.stack).jobs_table):
             yield from page["Items"]
 
+    def item(self, tenant: str, dispatch_id: str) -> dict[str, Any]:
+        """What the table knows of a dispatch's end, for whoever has to explain it."""
+        key = {"tenantId": {"S": tenant}, "dispatchId": {"S": dispatch_id}}
+        item = self.region.client("dynamodb").get_item(TableName=Names(self.region.stack).jobs_table, Key=key)
+        names = ("attempt", "startFailures", "startedAt", "endedAt", "taskArn", "reason", "stoppedEvidence")
+        return {name: item["Item"][name] for name in names if name in item.get("Item", {})}
+
     def counters(self) -> dict[str, int]:
         """Tenants whose count of active dispatches is not 0."""
         found = {}

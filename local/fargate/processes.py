@@ -16,6 +16,7 @@ from local.fargate.forkserver import KILL, MESSAGE, Start
 from outpost.errors import OutpostError
 
 log = logging.getLogger(__name__)
+ANSWERS_WITHIN = 30.0  # seconds; a fork takes milliseconds, but machines are shared
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,6 +28,7 @@ class Process:
     on_exit: Callable[[int], None]
     pid: int = 0
     started: threading.Event = field(default_factory=threading.Event)
+    abandoned: bool = False  # its start was given up: should it come all the same, it goes at once
 
     def terminate(self) -> None:
         self._send(signal.SIGTERM)
@@ -79,7 +81,8 @@ class Processes:
             raise OutpostError("fork-server-gone", f"the fork server cannot be reached: {error}") from error
         finally:
             os.close(output)
-        if not process.started.wait(10):
+        if not process.started.wait(ANSWERS_WITHIN):
+            process.abandoned = True
             raise OutpostError("fork-server-gone", "the fork server did not answer.")
         return process
 
@@ -104,6 +107,8 @@ class Processes:
             if "pid" in told:
                 process.pid = told["pid"]
                 process.started.set()
+                if process.abandoned:
+                    process.kill()
             else:
                 del self._processes[told["id"]]
                 process.on_exit(told["exit"])
