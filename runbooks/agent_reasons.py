@@ -104,9 +104,15 @@ def _said(region: Region, job: Job, words: str) -> list[Evidence]:
         line = failure.evidence if failure else ""
     if not line or line == words:
         return []
-    return [
-        Evidence("logs:GetLogEvents", f"{log_group(job.agent)}, task {job.task_id}", line, "no such line")
-    ]
+    where = f"{log_group(job.agent)}, task {job.task_id}"
+    return [Evidence("logs:GetLogEvents", where, line, _instead(job))]
+
+
+def _instead(job: Job) -> str:
+    """What was hoped for in place of a line that may well be right in itself, such as a tool's result."""
+    if job.status == Status.COMPLETED:
+        return "a change"
+    return "an end before the deadline" if job.status == Status.TIMEOUT else "no such line"
 
 
 def _tail(region: Region, job: Job) -> list[str]:

@@ -39,6 +39,11 @@ def read_log(region: Region, job: Job) -> str:
     return f"curl -s {_url(region)}/dispatch/{job.id}/logs {_KEY}"
 
 
+def try_key(region: Region) -> str:
+    """A request with the reader's key as the API takes it."""
+    return f"curl -s {_url(region)}/fleet {_KEY}"
+
+
 def branches(job: Job) -> str:
     """Which branches there are of the repository that the dispatch named."""
     return f"git ls-remote --heads {shlex.quote(clone_url(job))}"

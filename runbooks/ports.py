@@ -28,8 +28,8 @@ def disagreeing(region: Region) -> list[Evidence]:
         found.append(Evidence("ecs:DescribeTaskDefinition", name, f"PORT={listening}", opened))
     for wired in region.containers.service().get("loadBalancers", []):
         if str(wired["containerPort"]) != listening:
-            saw = f"port {wired['containerPort']}"
-            found.append(Evidence("ecs:DescribeServices", "loadBalancers", saw, listening))
+            saw, expected = f"it calls port {wired['containerPort']}", "the PORT of the task definition"
+            found.append(Evidence("ecs:DescribeServices", "load balancer", saw, expected))
     group = region.balancer.target_group()
     probe = str(group.get("HealthCheckPort", "traffic-port"))
     if probe not in ("traffic-port", listening):

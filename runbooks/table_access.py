@@ -5,6 +5,7 @@ from __future__ import annotations
 from outpost.policy import Verdict as Decided
 from runbooks.definitions import deploy, with_environment
 from runbooks.grants import put_inline_policy
+from runbooks.model import Evidence
 from runbooks.observations import Region
 from runbooks.observations.shapes import Definition
 from runbooks.remedies import Plan
@@ -47,6 +48,17 @@ def lacking(region: Region, role: str) -> list[tuple[str, str, Decided]]:
             if not decision.allowed:
                 found.append((action, arn, decision.verdict))
     return found
+
+
+def denials(region: Region, role: str) -> list[Evidence]:
+    """What the role may not do, a line for each table: a role without its policy lacks all of it."""
+    found: dict[tuple[str, Decided], list[str]] = {}
+    for action, arn, verdict in lacking(region, role):
+        found.setdefault((arn, verdict), []).append(action)
+    return [
+        Evidence("iam:GetRolePolicy", role, f"{verdict.value} of {', '.join(actions)}", f"allow on {arn}")
+        for (arn, verdict), actions in found.items()
+    ]
 
 
 def restore(region: Region) -> Plan | None:

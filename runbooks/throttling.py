@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runbooks.capacity import units_for
+from runbooks.looking import Absent, CouldNotLook
 from runbooks.model import Evidence, Judgement, unknown
 from runbooks.observations import Region
 from runbooks.observations.tables import changed_at, provisioned
@@ -84,13 +85,43 @@ def _too_early(region: Region, changed: float, before: float) -> bool:
 
 def fitting(region: Region, peak: tuple[float, float]) -> str:
     """The capacity that the jobs table should have, now that it throttles at a peak (reads, writes/s)."""
-    table = region.tables.jobs()
-    wanted = units_for(peak)
-    if not provisioned(table):
-        return f"provisioned for the peak: {wanted[0]} reads/s and {wanted[1]} writes/s"
-    given = table.get("ProvisionedThroughput", {})
-    reads, writes = (
-        max(least, int(given.get(f"{kind}CapacityUnits") or 0))
-        for kind, least in zip(("Read", "Write"), wanted, strict=True)
-    )
+    reads, writes = _wanted(region, peak)
+    if not provisioned(region.tables.jobs()):
+        return f"provisioned for the peak: {reads} reads/s and {writes} writes/s"
     return f"stay provisioned, with {reads} reads/s and {writes} writes/s or more"
+
+
+def _wanted(region: Region, peak: tuple[float, float]) -> tuple[int, int]:
+    """Units of reads and writes per second; never fewer than are provisioned now."""
+    least, table = units_for(peak), region.tables.jobs()
+    if not provisioned(table):
+        return least
+    given = table.get("ProvisionedThroughput", {})
+    reads, writes = (int(given.get(f"{kind}CapacityUnits") or 0) for kind in ("Read", "Write"))
+    return max(least[0], reads), max(least[1], writes)
+
+
+def raising(region: Region, peak: tuple[float, float]) -> list[str]:
+    """The AWS CLI's commands that give a provisioned table what fits: its capacity, its scaling's maximum."""
+    table, name = region.tables.jobs(), region.names.jobs_table
+    if not provisioned(table):
+        return []
+    given = table.get("ProvisionedThroughput", {})
+    try:
+        scaled = region.tables.scaling(name)
+    except (Absent, CouldNotLook):  # what throttles is known all the same
+        scaled = {}
+    wanted = dict(zip(("Read", "Write"), _wanted(region, peak), strict=True))
+    units = {f"{kind}CapacityUnits": units for kind, units in wanted.items()}
+    commands = []
+    if any(units[kind] > int(given.get(kind) or 0) for kind in units):
+        pairs = ",".join(f"{kind}={count}" for kind, count in units.items())
+        commands.append(f"aws dynamodb update-table --table-name {name} --provisioned-throughput {pairs}")
+    for kind, count in units.items():
+        dimension = f"dynamodb:table:{kind}"
+        if dimension in scaled and int(scaled[dimension].get("MaxCapacity") or 0) < count:
+            commands.append(
+                "aws application-autoscaling register-scalable-target --service-namespace dynamodb "
+                f"--resource-id table/{name} --scalable-dimension {dimension} --max-capacity {count}"
+            )
+    return commands

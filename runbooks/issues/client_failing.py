@@ -59,6 +59,7 @@ def _admits(rule: dict[str, object]) -> bool:
     guide="Connection timeout",
     solution="Check network/firewall: the load balancer's security group, then what lies before it.",
     steps=(
+        "The program lets everybody in (CIDR 0.0.0.0/0), and somebody may have closed it on purpose. "
         "Decide whom to let in: aws ec2 authorize-security-group-ingress --group-id GROUP --protocol "
         "tcp --port 80 --cidr CIDR, with port 443 where it has a certificate."
     ),

@@ -210,18 +210,11 @@ def dynamodb_unreachable(region: Region) -> Judgement:
         )
     else:
         try:
-            lacking = table_access.lacking(region, definition.task_role)
+            evidence += table_access.denials(region, definition.task_role)
         except Absent:
-            lacking = []
             evidence.append(
                 Evidence("iam:ListRolePolicies", definition.task_role, "no such role", "the task role")
             )
-        evidence += [
-            Evidence(
-                "iam:GetRolePolicy", definition.task_role, f"{verdict.value} of {action}", f"allow on {arn}"
-            )
-            for action, arn, verdict in lacking
-        ]
     if not evidence:
         return ok("the tables are ACTIVE and the role may read and write them")
     denied = [line for line in region.logs.events("aws-error") if "dynamodb" in line.text.lower()]

@@ -10,7 +10,7 @@ from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, war
 from runbooks.observations import Region
 from runbooks.observations.tables import provisioned
 from runbooks.remedies import Action, Call, Plan
-from runbooks.throttling import fitting, throttling
+from runbooks.throttling import fitting, raising, throttling
 
 RUNBOOK = Runbook(
     issue="slow-responses",
@@ -45,11 +45,9 @@ def consumed(region: Region) -> tuple[float, float]:
     solution="Check consumed capacity, consider provisioned mode.",
     steps=(
         "Give the table the capacity that the evidence names: for a table on demand, "
-        "dynamodb-throttling/capacity-mode has the plan; one that is provisioned is to stay provisioned: aws "
-        "dynamodb update-table --table-name TABLE --provisioned-throughput "
-        "ReadCapacityUnits=READS,WriteCapacityUnits=WRITES, and where it scales by itself its maximum too: "
-        "aws application-autoscaling register-scalable-target --service-namespace dynamodb --resource-id "
-        "table/TABLE --scalable-dimension dynamodb:table:WriteCapacityUnits --max-capacity WRITES. "
+        "dynamodb-throttling/capacity-mode has the plan; one that is provisioned is to stay provisioned "
+        "(aws dynamodb update-table), and where it scales by itself its maximum has to be as high (aws "
+        "application-autoscaling register-scalable-target). Diagnosing prints both with their numbers. "
         "What was throttled before that change counts no more."
     ),
 )
@@ -74,7 +72,9 @@ def dynamodb_throttled(region: Region) -> Judgement:
             "dynamodb:DescribeTable", region.names.jobs_table, capacity, fitting(region, (reads, writes))
         )
         seen = throttled.evidence(region.names.jobs_table)
-        return fail(f"{throttled.total:g} requests throttled; {used}, {capacity}", numbers, fits, *seen)
+        return fail(f"{throttled.total:g} requests throttled; {used}, {capacity}", numbers, fits, *seen).then(
+            *raising(region, (reads, writes))
+        )
     if throttled.too_early:
         return throttled.undecided()
     if busy:

@@ -170,7 +170,12 @@ def _succeeded_since(region: Region, line: Line) -> bool:
     return any(at is not None and at.timestamp() > refused for at in used)
 
 
-@RUNBOOK.cause("wrong-header", guide="Wrong header", solution="Use `X-API-Key` header.")
+@RUNBOOK.cause(
+    "wrong-header",
+    guide="Wrong header",
+    solution="Use `X-API-Key` header.",
+    steps="Tell whoever holds the key that the evidence names; once the API took it, this ends in a minute.",
+)
 def wrong_header(region: Region) -> Judgement:
     """The key is not sent as `X-API-Key` or as a bearer token."""
     lines = [line for line in region.logs.events("auth-refused") if line.fields.get("code") == "wrong-header"]
@@ -180,13 +185,17 @@ def wrong_header(region: Region) -> Judgement:
         return ok(f"no request came without a key in a header that counts{since}")
     sent_in = next((str(line.fields["sentIn"]) for line in reversed(left) if line.fields.get("sentIn")), "")
     route = left[-1].fields.get("route", "")
-    return warn(
+    prefix = str(left[-1].fields.get("keyPrefix") or "")
+    whose = [f"key {key['apiKeyId']} of {key.get('tenantId')}" for key in with_prefix(region, prefix)]
+    whose += [f"an unknown key ({prefix}...)"] if prefix and not whose else []
+    told = warn(
         f"{len(left)} request(s) without X-API-Key or a bearer token, last on {route} "
-        f"{region.logs.when(left[-1])}",
+        f"{region.logs.when(left[-1])}{', '.join(['', *whose])}",
         Evidence(
             "logs:FilterLogEvents",
-            f"request {route}",
+            ", ".join([f"request {route}", *whose]),
             f"a key in `{sent_in}`" if sent_in else "no key in a header",
             "X-API-Key, or a bearer token",
         ),
     )
+    return told.then(by_hand.try_key(region))

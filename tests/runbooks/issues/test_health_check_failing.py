@@ -67,6 +67,9 @@ def test_another_port_than_the_load_balancer_calls(world: World) -> None:
     assert plan is not None
     container = plan.actions[0].call.parameters["containerDefinitions"][0]
     assert {"name": "PORT", "value": "8080"} in container["environment"]
+    wrong, called = report.findings[0].judgement.evidence[:2]
+    assert (wrong.saw, wrong.expected) == ("PORT=9090", "8080")
+    assert (called.saw, called.expected) == ("it calls port 8080", "the PORT of the task definition")
 
 
 def test_a_role_without_the_tables_gets_its_policy_back(world: World) -> None:
@@ -76,6 +79,18 @@ def test_a_role_without_the_tables_gets_its_policy_back(world: World) -> None:
     assert plan is not None
     assert plan.actions[0].call.operation == "iam:PutRolePolicy"
     assert plan.actions[0].undo is not None
+
+
+def test_a_role_without_any_policy_is_told_in_a_line_for_each_table(world: World) -> None:
+    world.policies.clear()
+    evidence = judged(world, f"{ISSUE}/dynamodb-unreachable").judgement.evidence
+    assert [each.expected.rpartition("/")[2] for each in evidence if each.source == "iam:GetRolePolicy"] == [
+        NAMES.jobs_table,
+        NAMES.api_keys_table,
+        NAMES.audit_table,
+        NAMES.workspaces_table,
+    ]
+    assert "dynamodb:GetItem, dynamodb:PutItem" in evidence[0].saw
 
 
 def test_an_explicit_deny_is_left_to_a_person(world: World) -> None:

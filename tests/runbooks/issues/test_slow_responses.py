@@ -2,7 +2,7 @@
 
 from runbooks.model import Verdict
 from tests.runbooks.judging import assert_root, judged, operations
-from tests.runbooks.world import World
+from tests.runbooks.world import NAMES, World, scalable
 
 ISSUE = "slow-responses"
 
@@ -28,4 +28,19 @@ def test_a_busy_table_is_a_risk_before_it_throttles(world: World) -> None:
     world.series["writes"] = [9.0 * 60]
     assert judged(world, f"{ISSUE}/dynamodb-throttled").judgement.verdict is Verdict.WARN
     world.series["throttled"] = [5.0]
-    assert judged(world, f"{ISSUE}/dynamodb-throttled").judgement.verdict is Verdict.FAIL
+    judgement = judged(world, f"{ISSUE}/dynamodb-throttled").judgement
+    assert judgement.verdict is Verdict.FAIL
+    table = f"aws dynamodb update-table --table-name {NAMES.jobs_table} --provisioned-throughput"
+    assert judgement.commands == (f"{table} ReadCapacityUnits=10,WriteCapacityUnits=13",)
+
+
+def test_scaling_that_stops_below_the_peak_gets_a_higher_maximum(world: World) -> None:
+    world.table = {"ProvisionedThroughput": {"ReadCapacityUnits": 10, "WriteCapacityUnits": 20}}
+    world.series |= {"writes": [14.0 * 60], "throttled": [5.0]}
+    dimension = "dynamodb:table:WriteCapacityUnits"
+    world.scaling["dynamodb"] = [scalable(dimension, 5) | {"MaxCapacity": 15}]
+    judgement = judged(world, f"{ISSUE}/dynamodb-throttled").judgement
+    assert [command.partition(" --service")[0] for command in judgement.commands] == [
+        "aws application-autoscaling register-scalable-target"
+    ]
+    assert judgement.commands[0].endswith(f"{dimension} --max-capacity 20")

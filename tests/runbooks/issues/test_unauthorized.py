@@ -73,6 +73,18 @@ def test_the_wrong_header_is_named(world: World) -> None:
     assert report.findings[0].judgement.evidence[0].saw == "a key in `api-key`"
 
 
+def test_a_key_in_the_wrong_header_is_named(world: World) -> None:
+    """Without its name nobody can tell its holder."""
+    log(world, "auth-refused", code="wrong-header", keyPrefix=PREFIX, route="/fleet", sentIn="api-key")
+    told = judged(world, "unauthorized/wrong-header").judgement
+    assert told.summary.endswith(f", an unknown key ({PREFIX}...)")
+    world.keys.append(api_key("k2", keyPrefix=PREFIX))
+    told = judged(world, "unauthorized/wrong-header").judgement
+    assert told.evidence[0].resource.startswith("request /fleet, key k2 of ")
+    assert told.summary.endswith(told.evidence[0].resource.partition(", ")[2])
+    assert [command.partition(" -H ")[2] for command in told.commands] == ['"X-API-Key: $OUTPOST_API_KEY"']
+
+
 def test_without_the_log_nothing_is_said(world: World) -> None:
     world.failing["logs:FilterLogEvents"] = CouldNotLook("logs:FilterLogEvents", "denied")
     for code in ("key-not-found", "key-revoked", "key-expired", "wrong-header"):
