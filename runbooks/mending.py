@@ -209,10 +209,11 @@ def _deploying(region: Region) -> bool:
     try:
         service = region.containers.service()
         serving = any(target["TargetHealth"].get("State") == "healthy" for target in region.balancer.health())
-        moving = region.containers.deploying() or service["runningCount"] < service["desiredCount"]
+        wanted = service["desiredCount"]  # none where it is scaled to 0, which is another finding's to mend
+        moving = region.containers.deploying() or service["runningCount"] < wanted
     except (Absent, CouldNotLook):
         return True
-    return moving or not serving
+    return moving or (wanted > 0 and not serving)
 
 
 def _worse(before: Report, after: Report) -> set[str]:

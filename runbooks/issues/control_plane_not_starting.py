@@ -192,8 +192,8 @@ def terminated(region: Region) -> Judgement:
     evidence += supporting(lambda: _scaled_by(region))
     evidence += supporting(
         lambda: (
-            Evidence("ecs:DescribeServices", "events", message, "steady state")
-            for message in list(region.containers.events())[:2]
+            Evidence("ecs:DescribeServices", "events", message, "tasks that run")
+            for message in [event for event in region.containers.events() if "has stopped" in event][:1]
         )
     )
     return fail("the service is scaled to 0 tasks", *evidence)

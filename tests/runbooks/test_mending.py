@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from outpost.errors import OutpostError
-from runbooks import remedies
+from runbooks import definitions, remedies
 from runbooks.capacity import provision
 from runbooks.looking import BUSY, Answer, CouldNotLook
 from runbooks.mending import mend
@@ -47,6 +47,8 @@ class Mendable:
             rules.clear()
         if self.side_effect:
             self.side_effect(operation)
+        if operation == "ecs:RegisterTaskDefinition":
+            return {"taskDefinition": {"taskDefinitionArn": f"arn:aws:ecs:::{parameters['family']}:9"}}
         return {}
 
     def diagnose(self) -> Report:
@@ -185,3 +187,28 @@ class Blind:
         if operation == "ecs:DescribeTaskDefinition" and parameters["taskDefinition"] in earlier:
             raise CouldNotLook(operation, "denied", permission=operation)
         return self.world.read(operation, parameters)
+
+
+def test_a_service_that_is_scaled_to_0_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the mended revision runs there, so that nothing gets healthy; another plan scales it up."""
+    monkeypatch.setattr(definitions, "ROLL_OUT", 0)  # seconds: one look, and no more
+    world.put_control_plane(6)
+    bucket = world.environment.pop("S3_ARTIFACTS_BUCKET")
+    world.put_control_plane(7)
+    world.service |= {"desiredCount": 0, "runningCount": 0}
+    world.target_health = []
+    stack = Mendable(world)
+    report = stack.diagnose()
+    lost = "health-check-failing/missing-environment"
+    plan = next(finding.plan for finding in report.findings if finding.cause.key == lost)
+    assert plan is not None
+
+    def deployed(operation: str) -> None:
+        if operation == "ecs:UpdateService":
+            world.environment["S3_ARTIFACTS_BUCKET"] = bucket
+            world.put_control_plane(7)
+
+    stack.side_effect = deployed
+    assert stack.mend(report, approved=plan.id)[0] == [(lost, "mended")]

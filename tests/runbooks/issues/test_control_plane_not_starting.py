@@ -78,6 +78,14 @@ def test_scaled_to_nothing(world: World) -> None:
     assert plan.actions[0].call.parameters["desiredCount"] == 1
 
 
+def test_who_stopped_the_tasks_is_told_and_a_steady_state_is_no_evidence_against_itself(world: World) -> None:
+    world.service |= {"desiredCount": 0, "runningCount": 0}
+    said = ["(service s) has reached a steady state.", "(service s) has stopped 1 running tasks: (task t)."]
+    world.service["events"] = [{"createdAt": NOW, "message": message} for message in said]
+    evidence = judged(world, f"{ISSUE}/terminated").judgement.evidence
+    assert [each.saw for each in evidence if each.resource == "events"] == said[1:]
+
+
 def test_a_normal_shutdown_is_no_finding(world: World) -> None:
     _ends(world, exitCode=143, stoppedReason="Scaling activity initiated by (deployment ecs-svc/1)")
     assert judged(world, f"{ISSUE}/terminated").judgement.verdict is Verdict.OK
