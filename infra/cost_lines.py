@@ -167,21 +167,6 @@ def _repository(repository: Rendered, _: Declared, assumed: Assumptions) -> Iter
     yield Charge(heading="Images", price="ecr-storage", quantity=size, resource=repository.name)
 
 
-@_priced("aws:secretsmanager/secret:Secret")
-def _secret(secret: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
-    yield Charge(heading="Secrets", price="secret", quantity=1, resource=secret.name)
-
-
-@_priced("aws:kms/key:Key")
-def _key(key: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
-    yield Charge(heading="Keys", price="kms-key", quantity=1, resource=key.name)
-
-
-@_priced("aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace")
-def _namespace(namespace: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
-    yield Charge(heading="Private DNS zone", price="hosted-zone", quantity=1, resource=namespace.name)
-
-
 @_priced("aws:cloudwatch/metricAlarm:MetricAlarm")
 def _alarm(alarm: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
     queries = alarm.inputs.get("metricQueries") or [{"metric": True}]
@@ -189,18 +174,26 @@ def _alarm(alarm: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
     yield Charge(heading="Alarms", price="alarm", quantity=metrics, resource=alarm.name)
 
 
-@_priced("aws:cloudwatch/logMetricFilter:LogMetricFilter")
-def _metric_filter(metric_filter: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
-    yield Charge(heading="Metrics from logs", price="custom-metric", quantity=1, resource=metric_filter.name)
-
-
-@_priced("aws:cloudwatch/dashboard:Dashboard")
-def _dashboard(dashboard: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
-    yield Charge(heading="Dashboards", price="dashboard", quantity=1, resource=dashboard.name)
-
-
 @_priced("aws:appautoscaling/policy:Policy")
 def _scaling_policy(scaling: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
     of_a_table = scaling.inputs.get("serviceNamespace") == "dynamodb"
     alarms = ALARMS_OF_A_TABLE_POLICY if of_a_table else ALARMS_OF_A_POLICY
     yield Charge(heading="Alarms", price="alarm", quantity=alarms, resource=scaling.name)
+
+
+def _each(heading: str, price: str) -> Pricing:
+    """One unit of a price for each resource."""
+
+    def pricing(resource: Rendered, _: Declared, __: Assumptions) -> Iterator[Charge]:
+        yield Charge(heading=heading, price=price, quantity=1, resource=resource.name)
+
+    return pricing
+
+
+PRICED |= {
+    "aws:secretsmanager/secret:Secret": _each("Secrets", "secret"),
+    "aws:kms/key:Key": _each("Keys", "kms-key"),
+    "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": _each("Private DNS zone", "hosted-zone"),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": _each("Metrics from logs", "custom-metric"),
+    "aws:cloudwatch/dashboard:Dashboard": _each("Dashboards", "dashboard"),
+}
