@@ -1,9 +1,7 @@
 """The control plane in the local region: from its own task definition, with real workers and real faults."""
 
 import hashlib
-import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,22 +12,6 @@ from outpost.dispatch import Status
 
 pytestmark = pytest.mark.region
 ENDED = {status.value for status in Status if status.terminal}
-
-
-@pytest.fixture
-def api(region: LocalRegion) -> httpx.Client:
-    return httpx.Client(base_url=region.api_url, headers={"X-API-Key": region.api_key}, timeout=30)
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> str:
-    """A git repository with one commit on main."""
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@localhost"]
-    subprocess.run(["git", "init", "-q", "-b", "main", str(tmp_path)], check=True)
-    (tmp_path / "README.md").write_text("hello\n")
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
-    return str(tmp_path)
 
 
 def post(api: httpx.Client, repository: str, task: str = "say hello", **body: Any) -> str:
