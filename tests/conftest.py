@@ -1,5 +1,6 @@
 """Fixtures that every part may use."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,11 @@ from pathlib import Path
 import pytest
 
 from local.testing import LocalRegion
+
+# A developer's own profile, endpoint and stack decide nothing here: tests say what they talk to.
+OWN = ("OUTPOST_API_", "OUTPOST_BUCKET_", "OUTPOST_SSM_", "OUTPOST_STA")  # _STACK and _STATE_DIR
+for name in [each for each in os.environ if each.startswith(("AWS_", *OWN))]:
+    del os.environ[name]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell without job control, as some CI runners do. What tests start would
