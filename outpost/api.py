@@ -33,6 +33,17 @@ class ApiError(OutpostError):
         self.status = status
 
 
+class StillRunningError(OutpostError):
+    """A dispatch had not ended when the caller's time was over; it goes on. `dispatch` is how it was then."""
+
+    def __init__(self, dispatch: dict[str, Any], seconds: float) -> None:
+        status = dispatch["status"]
+        super().__init__(
+            "still-running", f"{dispatch['dispatchId']} is {status} after {seconds:.0f} s; it goes on."
+        )
+        self.dispatch = dispatch
+
+
 class Api:
     """One API with one key. A context manager; `pause` is what waits between tries."""
 
@@ -86,7 +97,7 @@ class Api:
     def wait(self, dispatch_id: str, *, seconds: float, changed: Callable[[str], None]) -> dict[str, Any]:
         """The dispatch once it has ended. `changed` is told each status.
 
-        Raises `OutpostError` (`still-running`) when that takes longer than `seconds`; it then goes on.
+        Raises `StillRunningError` when that takes longer than `seconds`.
         """
         end = time.monotonic() + seconds
         status = ""
@@ -98,9 +109,7 @@ class Api:
             if Status(status).terminal:
                 return found
             if time.monotonic() > end:
-                raise OutpostError(
-                    "still-running", f"{dispatch_id} is {status} after {seconds:.0f} s; it goes on."
-                )
+                raise StillRunningError(found, seconds)
             self._pause(POLL)
 
     def follow(self, dispatch_id: str, line: Callable[[Mapping[str, str]], None]) -> str:

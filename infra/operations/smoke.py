@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-
-import httpx
 
 from infra.operations import api_keys
 from infra.operations.running import Running
+from outpost.api import Api, StillRunningError
 from outpost.api_keys import Scope
 from outpost.dispatch import Status
 from outpost.errors import OutpostError
@@ -18,8 +16,6 @@ from outpost.errors import OutpostError
 TENANT = "smoke-test"
 TASK = "Add the file SMOKE_TEST.md with one line that says hello. Change nothing else."
 LIFETIME = timedelta(hours=1)
-POLL = 2  # seconds
-REQUEST_TIMEOUT = 15  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +49,8 @@ def smoke(
     ]
     if not running.approved(calls, yes=yes, dry_run=dry_run):
         return None
-    with _key(running) as key, _client(running, key) as client:
-        found = _dispatch(running, client, agent, repository, timeout)
+    with _key(running) as key, Api(running.api_url(), key) as api:
+        found = _dispatch(running, api, agent, repository, timeout)
     if found.status != Status.COMPLETED:
         raise OutpostError(
             "smoke-failed",
@@ -64,34 +60,18 @@ def smoke(
     return found
 
 
-def _dispatch(
-    running: Running, client: httpx.Client, agent: str, repository: str, timeout: float
-) -> Dispatched:
+def _dispatch(running: Running, api: Api, agent: str, repository: str, timeout: float) -> Dispatched:
     began = time.monotonic()
     body = {"agent": agent, "task": TASK, "repository": repository, "timeoutSeconds": max(30, int(timeout))}
-    accepted = client.post("/dispatch", json=body)
-    if accepted.status_code != httpx.codes.ACCEPTED:
-        raise OutpostError(
-            "smoke-failed",
-            f"POST /dispatch answered {accepted.status_code}: {accepted.text[:300]}",
-            remedy="Run ./inv diagnose.",
-        )
-    identity = accepted.json()["dispatchId"]
-    status = ""
-    while True:
-        job: dict[str, Any] = client.get(f"/dispatch/{identity}").raise_for_status().json()
-        if job["status"] != status:
-            status = job["status"]
-            running.say(f"{identity}: {status}")
-        seconds = time.monotonic() - began
-        if Status(status).terminal or seconds > timeout:
-            reason = (job.get("reason") or job.get("waitingReason") or {}).get("summary", "")
-            return Dispatched(dispatch_id=identity, status=status, seconds=seconds, reason=reason)
-        time.sleep(POLL)
-
-
-def _client(running: Running, key: str) -> httpx.Client:
-    return httpx.Client(base_url=running.api_url(), headers={"X-API-Key": key}, timeout=REQUEST_TIMEOUT)
+    identity = str(api.dispatch(body)["dispatchId"])
+    try:
+        job = api.wait(identity, seconds=timeout, changed=lambda status: running.say(f"{identity}: {status}"))
+    except StillRunningError as error:
+        job = error.dispatch
+    reason = (job.get("reason") or job.get("waitingReason") or {}).get("summary", "")
+    return Dispatched(
+        dispatch_id=identity, status=str(job["status"]), seconds=time.monotonic() - began, reason=reason
+    )
 
 
 @contextmanager
