@@ -103,14 +103,27 @@ def diagnose(
         raise Exit(code=code)
 
 
-@task(help={"stack": "the stack (default: OUTPOST_STACK, or dev)", "account": "the account's number"})
-def policy(c: Context, account: str, stack: str = "") -> None:
+@task(
+    help={
+        "stack": "the stack (default: OUTPOST_STACK, or dev)",
+        "account": "the account's number (default: that of your credentials)",
+    },
+)
+def policy(c: Context, account: str = "", stack: str = "") -> None:
     """Print the read-only IAM policy that diagnosing needs."""
+    from runbooks.aws import Connection
+    from runbooks.looking import Absent, CouldNotLook
     from runbooks.policy import read_only_policy
     from runbooks.target import Target
 
     target = Target.from_environment(stack=stack)
-    print(read_only_policy(target.names, region=target.region, account=account))
+    try:
+        account = account or str(Connection(target).call("sts:GetCallerIdentity", {})["Account"])
+    except (Absent, CouldNotLook) as error:
+        raise Exit(
+            f"policy: whose account it is could not be seen ({error}); give --account", code=2
+        ) from error
+    _print(read_only_policy(target.names, region=target.region, account=account))
 
 
 @task(help={"stack": "the stack (default: OUTPOST_STACK, or dev)", "local": "look at the local region"})

@@ -168,9 +168,9 @@ def _blind(report: Report, style: Style) -> list[str]:
     for reason, keys in reasons.items():
         head = style.of(Verdict.UNKNOWN, f"?. UNKNOWN {len(keys)} cause(s)")
         lines = [head, _wrapped(reason, "   "), _wrapped(", ".join(keys), "   ")]
-        hint = next((hint for sign, hint in _HINTS if sign in reason), "")
-        blocks.append("\n".join([*lines, _wrapped(hint, "   ")] if hint else lines))
-    return blocks
+        blocks.append("\n".join(lines))
+    hints = [hint for sign, hint in _HINTS if any(sign in reason for reason in reasons)]
+    return blocks + [_wrapped(hint, "   ") for hint in hints]
 
 
 def _refuted(report: Report, style: Style) -> str:

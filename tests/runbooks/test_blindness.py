@@ -1,6 +1,8 @@
 """Blind in the region: the generated policy is enough and all of it is needed; faults of the API are told."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,9 +64,12 @@ class Reader:
             UserName=READER, PolicyName=POLICY, PolicyDocument=json.dumps(document)
         )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.stack.environment | {"AWS_SHARED_CREDENTIALS_FILE": str(self._credentials)}
+
     def connection(self, **more: Any) -> Connection:
-        environment = self.stack.environment | {"AWS_SHARED_CREDENTIALS_FILE": str(self._credentials)}
-        return Connection(Target.from_environment(environment=environment, since=RECENT), **more)
+        return Connection(Target.from_environment(environment=self.environment, since=RECENT), **more)
 
     def diagnose(self) -> Report:
         if self._connection is None:  # its clients cost more than a run does
@@ -126,6 +131,16 @@ def test_the_preflight_names_what_is_missing(reader: Reader) -> None:
     reader.may()
     with pytest.raises(CouldNotLook, match="iam:ListUserPolicies"):
         missing(connection.call, connection.target.names, region="us-east-1")
+
+
+def test_whoever_may_nothing_can_print_what_to_ask_for(reader: Reader) -> None:
+    """As a report says it: without arguments."""
+    command = [sys.executable, "-m", "invoke", "runbooks.policy"]
+    done = subprocess.run(
+        command, env=reader.environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    resources = [each for s in json.loads(done.stdout)["Statement"] for each in s["Resource"]]
+    assert f"arn:aws:dynamodb:us-east-1:{reader.account}:table/outpost-jobs-dev" in resources
 
 
 def test_nothing_can_be_changed_with_it(reader: Reader) -> None:

@@ -78,6 +78,16 @@ def test_what_could_not_be_looked_at_is_told_with_what_to_do_about_it(failing: R
     assert "./inv runbooks.preflight names all that you lack" in text
 
 
+def test_what_to_do_about_several_denied_looks_is_told_once(world: World) -> None:
+    for operation in ("servicequotas:GetServiceQuota", "efs:DescribeFileSystems"):
+        world.failing[operation.replace("servicequotas", "service-quotas")] = CouldNotLook(
+            operation, "denied", permission=operation
+        )
+    text = " ".join(terminal.render(diagnose(target(), world), terminal.Style()).split())
+    assert text.count("?. UNKNOWN") == 2
+    assert text.count("./inv runbooks.preflight names all that you lack") == 1
+
+
 def test_the_plan_shows_every_call(failing: Report) -> None:
     text = terminal.render(failing, terminal.Style(), plans=True)
     for finding in failing.findings:
