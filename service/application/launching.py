@@ -65,6 +65,7 @@ class Launcher:
         self._watermark = Watermark()
         self._in_flight: dict[str, Waiting] = {}
         self._changed = threading.Condition()
+        self._asking = threading.Lock()
         self._permits = 0
         self._permits_until = 0.0
 
@@ -199,17 +200,20 @@ class Launcher:
         Asks for as many as are ready, and keeps them a second.
         """
         now = self._dispatches.clock()
-        with self._changed:
-            if now >= self._permits_until:
-                self._permits = 0
-            if self._permits == 0:
-                wanted = max(1, min(self._ready(), self._per_second))
-                self._permits = self._coordination.take_launches(wanted, self._per_second, now)
-                self._permits_until = now + 1
-            if self._permits == 0:
-                return None
-            self._permits -= 1
-            return self._permits_until
+        # One thread asks and the others wait for it; the buffer stays free for whoever reads it meanwhile.
+        with self._asking:
+            with self._changed:
+                if now >= self._permits_until:
+                    self._permits = 0
+                wanted = 0 if self._permits else max(1, min(self._ready(), self._per_second))
+            taken = self._coordination.take_launches(wanted, self._per_second, now) if wanted else 0
+            with self._changed:
+                if wanted:
+                    self._permits, self._permits_until = taken, now + 1
+                if self._permits == 0:
+                    return None
+                self._permits -= 1
+                return self._permits_until
 
     def launch(self, item: Waiting) -> bool:
         """Claim the next attempt and run its task; also right when the message comes a second time.

@@ -140,6 +140,7 @@ class Notifying:
                 return
             except ConflictError:
                 current = self._store.get(job.tenant_id, job.dispatch_id)
+        raise UnavailableError("dynamodb", "Contention", f"{job.dispatch_id} keeps changing")
 
     def close(self) -> None:
         self._closed = True

@@ -201,6 +201,7 @@ class Promoting:
                 return
             except ConflictError:
                 current = self._dispatches.store.get(job.tenant_id, job.dispatch_id)
+        raise UnavailableError("dynamodb", "Contention", f"{job.dispatch_id} keeps changing")
 
 
 def _known(job: Job, request: PromotionRequest) -> dict[str, Any]:

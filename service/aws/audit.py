@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from service.application.audit import AuditPage
 from service.aws.errors import translated
 from service.aws.items import decode_item, encode, encode_item
+from service.aws.transactions import pause_for_rest
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -22,11 +23,15 @@ class DynamoAudit:
 
     def write(self, entries: Sequence[Mapping[str, object]]) -> None:
         waiting = [{"PutRequest": {"Item": encode_item(entry)}} for entry in entries]
+        tries = 0
         while waiting:
             batch, waiting = waiting[:BATCH], waiting[BATCH:]
             with translated("dynamodb"):
                 answer = self._client.batch_write_item(RequestItems={self._table: batch})
-            waiting += answer.get("UnprocessedItems", {}).get(self._table, [])
+            if undone := answer.get("UnprocessedItems", {}).get(self._table, []):
+                waiting += undone
+                tries += 1
+                pause_for_rest(tries)
 
     def page(self, tenant_id: str, after: str | None, limit: int) -> AuditPage:
         start = {"ExclusiveStartKey": encode_item({"tenantId": tenant_id, "auditId": after})} if after else {}

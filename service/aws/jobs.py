@@ -23,7 +23,7 @@ from service.aws.items import (
     shared_key,
 )
 from service.aws.pages import DynamoPages
-from service.aws.transactions import conflicts, reasons_of, repeated
+from service.aws.transactions import conflicts, pause_for_rest, reasons_of, repeated
 from service.aws.workspaces import usage
 from service.domain.job import Inputs, Job
 from service.domain.ports import Acceptance, ConflictError, Filters, JobPage, UnavailableError
@@ -81,6 +81,7 @@ class DynamoJobs:
 
     def _batch(self, keys: list[Item]) -> Iterator[Item]:
         """The items that exist, in any order; what DynamoDB leaves out of an answer is asked for again."""
+        tries = 0
         while keys:
             batch, keys = keys[:BATCH], keys[BATCH:]
             with translated("dynamodb"):
@@ -88,7 +89,10 @@ class DynamoJobs:
                     RequestItems={self._table: {"Keys": batch, "ConsistentRead": True}}
                 )
             yield from answer["Responses"].get(self._table, [])
-            keys += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+            if undone := answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", []):
+                keys += undone
+                tries += 1
+                pause_for_rest(tries)
 
     def due(self, shard: str, now: float, limit: int) -> list[tuple[str, str]]:
         with translated("dynamodb"):

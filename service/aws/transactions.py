@@ -47,6 +47,17 @@ def conflicts() -> Iterator[None]:
         raise
 
 
+def pause_for_rest(tries: int) -> None:
+    """Wait before a batch asks again for what DynamoDB left undone, with full jitter up to 1 s.
+
+    It leaves undone what it has no capacity for: asked at once, it would have none again. Raises
+    `UnavailableError` when it was left undone too often.
+    """
+    if tries >= TRIES:
+        raise UnavailableError("dynamodb", "BatchUnprocessed", failing=Failing.THROTTLED)
+    time.sleep(random.uniform(0, min(1.0, 0.05 * 2**tries)))  # noqa: S311 - jitter
+
+
 def repeated(action: Callable[[], None]) -> None:
     """Repeat while other transactions are in the way, with full jitter up to 0.4 s."""
     for attempt in range(TRIES):

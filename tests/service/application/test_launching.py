@@ -1,6 +1,7 @@
 """Launching: fair, within the rate, and never twice."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -357,3 +358,29 @@ def test_a_message_that_comes_again_before_its_time_does_not_live_on() -> None:
     for _ in range(31):  # the line is open again by then
         stack.second()
     assert len(stack.queue) == 1
+
+
+def test_the_buffer_can_be_read_while_the_rate_is_asked_for() -> None:
+    stack = Stack()
+    stack.post("acme")
+    stack.pull()
+    launcher = stack.launchers[0]
+    asked, answer = threading.Event(), threading.Event()
+
+    def take(wanted: int, per_second: int, now: float) -> int:
+        asked.set()
+        answer.wait(10)
+        return wanted
+
+    launcher._coordination.take_launches = take  # type: ignore[method-assign]
+    launching_thread = threading.Thread(target=lambda: launcher.launch_next(0, lambda _: None))
+    launching_thread.start()
+    assert asked.wait(10)
+    reader = threading.Thread(target=launcher.backlog, daemon=True)
+    reader.start()
+    reader.join(5)
+    blocked = reader.is_alive()
+    answer.set()
+    launching_thread.join()
+    assert not blocked
+    assert len(stack.tasks.tasks) == 1
