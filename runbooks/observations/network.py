@@ -138,10 +138,6 @@ def allows_internet(permissions: list[Answer], port: int) -> bool:
     )
 
 
-def subnet_holds(subnet: Answer, address: str) -> bool:
-    return _contains(str(subnet["CidrBlock"]), address)
-
-
 def _contains(block: str, address: str) -> bool:
     network = ipaddress.ip_network(block, strict=False)
     try:
