@@ -9,6 +9,7 @@ import json
 import shlex
 import textwrap
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -116,15 +117,25 @@ def _finding(report: Report, finding: Finding, style: Style, plans: bool) -> str
     return "\n".join(lines)
 
 
-def _command(command: str) -> list[str]:
-    """A command on as many lines as it needs, to be copied whole: no word of it is broken."""
-    lines, line = [], "   run      "
-    for word in shlex.split(redact(command), posix=False):
-        if len(line) + len(word) + 3 > WIDTH and line.strip() != "run":
+def _command(command: str, first: str = "   run      ", rest: str = " " * 14) -> list[str]:
+    """A command on as many lines as it needs, to be copied whole: an option keeps its value, no word is broken."""
+    lines, line = [], first
+    for words in _together(shlex.split(redact(command), posix=False)):
+        if len(line) + len(words) + 3 > WIDTH and line != first:
             lines.append(f"{line} \\")
-            line = " " * 14
-        line += f" {word}"
+            line = rest
+        line += f" {words}"
     return [*lines, line]
+
+
+def _together(words: list[str]) -> Iterator[str]:
+    """Words in their order, an option with the value that follows it."""
+    for number, word in enumerate(words):
+        if number and words[number - 1].startswith("-") and not word.startswith("-"):
+            continue  # it stands with its option
+        value = words[number + 1] if number + 1 < len(words) else "-"
+        alone = not word.startswith("-") or value.startswith("-")
+        yield word if alone else f"{word} {value}"
 
 
 def _remedy(report: Report, finding: Finding, plans: bool) -> list[str]:
