@@ -118,7 +118,7 @@ def _finding(report: Report, finding: Finding, style: Style, plans: bool) -> str
 
 
 def _command(command: str, first: str = "   run      ", rest: str = " " * 14) -> list[str]:
-    """A command on as many lines as it needs, to be copied whole: an option keeps its value, no word is broken."""
+    """A command on as many lines as it needs, to be copied whole: an option keeps its value."""
     lines, line = [], first
     for words in _together(shlex.split(redact(command), posix=False)):
         if len(line) + len(words) + 3 > WIDTH and line != first:
