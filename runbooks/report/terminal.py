@@ -5,18 +5,18 @@ Written by hand rather than with rich, whose import takes a tenth of a diagnosis
 
 from __future__ import annotations
 
-import json
 import shlex
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 
 from runbooks.model import Verdict
 from runbooks.ranking import Finding
-from runbooks.redaction import redact, redacted
-from runbooks.remedies import Action
+from runbooks.redaction import MASK, redact, redacted
+from runbooks.remedies import Action, Call, Plan
+from runbooks.report import aws_cli
 from runbooks.report.changes import changes
 from runbooks.report.document import refuted
 from runbooks.run import Report
@@ -117,14 +117,19 @@ def _finding(report: Report, finding: Finding, style: Style, plans: bool) -> str
     return "\n".join(lines)
 
 
-def _command(command: str, first: str = "   run      ", rest: str = " " * 14) -> list[str]:
+def _command(command: str) -> list[str]:
     """A command on as many lines as it needs, to be copied whole: an option keeps its value."""
+    return _laid_out(_together(shlex.split(redact(command), posix=False)), "   run      ", " " * 14)
+
+
+def _laid_out(parts: Iterable[str], first: str, rest: str) -> list[str]:
+    """Parts of a command on as many lines as they need; none is broken, so that it can be copied."""
     lines, line = [], first
-    for words in _together(shlex.split(redact(command), posix=False)):
-        if len(line) + len(words) + 3 > WIDTH and line != first:
+    for part in parts:
+        if len(line) + len(part) + 3 > WIDTH and line != first:
             lines.append(f"{line} \\")
             line = rest
-        line += f" {words}"
+        line += f" {part}"
     return [*lines, line]
 
 
@@ -149,7 +154,8 @@ def _remedy(report: Report, finding: Finding, plans: bool) -> list[str]:
     lines = [f"   plan {finding.plan.id} (nothing is changed without --yes)"]
     for action in finding.plan.actions:
         lines.append(f"   > {action.call.operation}")
-        lines += _parameters(action)
+        lines += _changed(action)
+        lines += _by_hand(action, finding.plan)
     where = ", ".join(sorted(base.rpartition("/")[2] for base in finding.plan.bases))
     for item in report.beside(finding):
         how = f"plan {item.plan.id}" if item.plan else "a person has to mend it"
@@ -157,16 +163,23 @@ def _remedy(report: Report, finding: Finding, plans: bool) -> list[str]:
     return lines
 
 
-def _parameters(action: Action) -> list[str]:
-    """What a call changes where that is known, else all that it is given."""
-    parameters = redacted(dict(action.call.parameters))
+def _changed(action: Action) -> list[str]:
+    """What a call changes of a document, where that is known; the call's own line says all the rest."""
     if action.before is None:
-        return [textwrap.indent(json.dumps(parameters, indent=2, default=str), "     ")]
-    family = parameters.get("family", "")
-    lines = [f"     {family} as it is (--format json has it whole), but for"]
-    return lines + [
-        _wrapped(line, "       ", " " * 9) for line in changes(redacted(dict(action.before)), parameters)
-    ]
+        return []
+    before, after = redacted(dict(action.before)), redacted(dict(action.call.parameters))
+    lines = [f"     {after.get('family', '')} as it is, but for"]
+    return lines + [_wrapped(line, "       ", " " * 9) for line in changes(before, after)]
+
+
+def _by_hand(action: Action, plan: Plan) -> list[str]:
+    """The AWS CLI's line for a call of a plan."""
+    keep = bool(action.base) and any(aws_cli.names_registered(other.call) for other in plan.actions)
+    call = Call(action.call.operation, redacted(dict(action.call.parameters)))
+    lines = _laid_out(aws_cli.parts(call, keep=keep), "    ", " " * 8)
+    if any(MASK in line for line in lines):
+        lines.append(_wrapped(f"! {MASK} stands for a value: put it back before you run this", "     "))
+    return lines
 
 
 def _blind(report: Report, style: Style) -> list[str]:

@@ -97,13 +97,36 @@ def test_the_plan_shows_every_call(failing: Report) -> None:
     assert "AuthorizeSecurityGroupIngress" in text
 
 
-def test_the_plan_shows_what_changes_in_a_document_not_the_whole_of_it(world: World) -> None:
+def test_the_plan_shows_each_call_as_the_aws_cli_makes_it(world: World) -> None:
+    """To be pasted into a shell, which gets the very parameters; a masked value is said to be one."""
+    world.idle_timeout = "300"
+    world.environment |= {"KEEP_ALIVE_SECONDS": "60", "SOME_SECRET": SECRETS[4]}
+    world.put_control_plane(7)
+    report = diagnose(target(), world)
+    plan = report.findings[0].plan
+    assert plan is not None
+    text = terminal.render(report, terminal.Style(), plans=True).replace(" \\\n", " ")
+    register, move = (
+        shlex.split(line) for line in text.splitlines() if re.match(r" +(aws|REGISTERED=\$\(aws) ", line)
+    )
+    assert register[:3] == ["REGISTERED=$(aws", "ecs", "register-task-definition"]
+    given = json.loads(register[register.index("--container-definitions") + 1])
+    asked = plan.actions[0].call.parameters["containerDefinitions"]
+    assert [c["image"] for c in given] == [c["image"] for c in asked]
+    assert "! [redacted] stands for a value" in text
+    assert move[:3] == ["aws", "ecs", "update-service"]
+    assert move[move.index("--task-definition") + 1] == "$REGISTERED"
+
+
+def test_the_plan_shows_first_what_changes_in_a_document(world: World) -> None:
     world.idle_timeout = "300"
     world.environment["KEEP_ALIVE_SECONDS"] = "60"
     world.put_control_plane(7)
     text = terminal.render(diagnose(target(), world), terminal.Style(), plans=True)
-    assert "KEEP_ALIVE_SECONDS: 60 -> 305" in " ".join(text.split())
-    assert "JOBS_TABLE" not in text
+    changed, _, line = text.partition("REGISTERED=$(aws ")
+    assert "KEEP_ALIVE_SECONDS: 60 -> 305" in " ".join(changed.split())
+    assert "JOBS_TABLE" not in changed
+    assert "JOBS_TABLE" in line
 
 
 def test_changes_name_what_was_added_taken_away_and_altered() -> None:
