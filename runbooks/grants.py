@@ -19,4 +19,5 @@ def put_inline_policy(region: Region, role: str, name: str, document: dict[str, 
         else Call("iam:DeleteRolePolicy", policy)
     )
     put = Call("iam:PutRolePolicy", policy | {"PolicyDocument": json.dumps(document)})
-    return Plan(actions=(Action(put, undo),), state=before)
+    was = policy | ({"PolicyDocument": before} if before else {})
+    return Plan(actions=(Action(put, undo, was),), state=before)

@@ -150,8 +150,8 @@ def _without_denials(region: Region) -> Plan | None:
         if kept
         else Call("s3:DeleteBucketPolicy", {"Bucket": bucket})
     )
-    undo = Call("s3:PutBucketPolicy", {"Bucket": bucket, "Policy": before})
-    return Plan(actions=(Action(put, undo),), state=before)
+    was = {"Bucket": bucket, "Policy": before}
+    return Plan(actions=(Action(put, Call("s3:PutBucketPolicy", was), was),), state=before)
 
 
 @RUNBOOK.cause(

@@ -19,6 +19,7 @@ from runbooks.remedies import Action, Call, Plan
 from runbooks.report import aws_cli
 from runbooks.report.changes import changes
 from runbooks.report.document import refuted
+from runbooks.report.policy_changes import holds_policy, policy_changes
 from runbooks.run import Report
 from runbooks.subject import Subject
 
@@ -167,6 +168,10 @@ def _changed(action: Action) -> list[str]:
     """What a call changes of a document, where that is known; the call's own line says all the rest."""
     if action.before is None:
         return []
+    if holds_policy({**action.before, **action.call.parameters}):
+        lines = policy_changes(action.before, action.call.parameters)
+        head = "     the policy as it is, but for what goes (-) and comes (+)"
+        return [head, *(_wrapped(line, "       ", " " * 9) for line in lines)]
     before, after = redacted(dict(action.before)), redacted(dict(action.call.parameters))
     lines = [f"     {after.get('family', '')} as it is, but for"]
     return lines + [_wrapped(line, "       ", " " * 9) for line in changes(before, after)]
