@@ -13,6 +13,7 @@ DIMENSIONS = {"dynamodb:table:ReadCapacityUnits": "Read", "dynamodb:table:WriteC
 TARGET_UTILIZATION = 70.0  # percent; DynamoDB's own default for auto scaling
 LEAST_UNITS = 5  # per second, of a table that is provisioned anew
 HEADROOM = 10  # times the present capacity that scaling may reach
+MONTH = 730  # hours, as AWS's own calculator counts it
 MEASURED = 300  # seconds until CloudWatch shows whether a table still throttles
 UNLIMITED = {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}
 
@@ -50,7 +51,8 @@ def lift_maximum(name: str, table: Answer) -> Plan:
         Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": UNLIMITED}),
         Call("dynamodb:UpdateTable", which | {"OnDemandThroughput": before}),
     )
-    return Plan(actions=(action,), settle=MEASURED)
+    bill = "Without its maximum the table is billed for every request, however many are made."
+    return Plan(actions=(action,), settle=MEASURED, bill=bill)
 
 
 def units_for(peak: tuple[float, float]) -> tuple[int, int]:
@@ -77,4 +79,28 @@ def provision(name: str, table: Answer, peak: tuple[float, float]) -> Plan:
     actions = [Action(Call("dynamodb:UpdateTable", update), back)]
     for dimension, least in zip(DIMENSIONS, units, strict=True):
         actions += scale(name, dimension, least)
-    return Plan(actions=tuple(actions), settle=MEASURED)
+    bill = (
+        "Provisioned capacity is billed by the hour, whether used or not: "
+        f"{_unit_hours(*(unit * (1 + len(indexes)) for unit in units))}, for the table"
+        + (f" and its {len(indexes)} index(es)" if indexes else "")
+        + f". Scaling may raise the table's part to {HEADROOM} times that. Its requests are then no longer "
+        "billed by themselves. ./inv cost prices a stack whose tableCapacity is provisioned."
+    )
+    return Plan(actions=tuple(actions), settle=MEASURED, bill=bill)
+
+
+def may_scale(reads: int, writes: int) -> str:
+    """What it may cost that a table scales from so many units per second up; 0 where it scales already."""
+    return (
+        "Provisioned capacity is billed by the hour, whether used or not; what scales now costs "
+        f"{_unit_hours(reads, writes)}, and may be raised to {HEADROOM} times that."
+    )
+
+
+def _unit_hours(reads: int, writes: int) -> str:
+    """Units per second that are held for a month, as AWS bills them."""
+    return " and ".join(
+        f"{units:,} {kind} units ({units * MONTH:,} unit-hours a month)"
+        for units, kind in ((reads, "read"), (writes, "write"))
+        if units
+    )

@@ -56,12 +56,14 @@ class Plan:
     """What mends a cause.
 
     `state` is what the plan was made from, as far as the calls do not show it. `settle` is how long the
-    change may take to show, in seconds (a deployment has to roll out).
+    change may take to show, in seconds (a deployment has to roll out). `bill` says what it does to the bill,
+    where it raises it.
     """
 
     actions: tuple[Action, ...]
     state: object = None
     settle: int = 5
+    bill: str = ""
 
     @property
     def bases(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 from runbooks.alarms import MetricAlarm
-from runbooks.capacity import DIMENSIONS, lift_maximum, provision, scale
+from runbooks.capacity import DIMENSIONS, lift_maximum, may_scale, provision, scale
 from runbooks.definitions import deploy, with_environment
 from runbooks.issues.slow_responses import BUSY, consumed
 from runbooks.model import Evidence, Judgement, Runbook, Severity, fail, ok, warn
@@ -44,13 +44,14 @@ def _scale(region: Region) -> Plan | None:
     name = region.names.jobs_table
     given = region.tables.jobs()["ProvisionedThroughput"]
     scaled = region.tables.scaling(name)
-    actions = [
-        action
+    units = {
+        dimension: 0 if dimension in scaled else int(given[f"{kind}CapacityUnits"])
         for dimension, kind in DIMENSIONS.items()
-        if dimension not in scaled
-        for action in scale(name, dimension, int(given[f"{kind}CapacityUnits"]))
+    }
+    actions = [
+        action for dimension, least in units.items() if least for action in scale(name, dimension, least)
     ]
-    return Plan(actions=tuple(actions)) if actions else None
+    return Plan(actions=tuple(actions), bill=may_scale(*units.values())) if actions else None
 
 
 @RUNBOOK.cause(

@@ -153,6 +153,8 @@ def _remedy(report: Report, finding: Finding, plans: bool) -> list[str]:
         operations = ", ".join(dict.fromkeys(action.call.operation for action in finding.plan.actions))
         return [_wrapped(f"automatic ({operations}): ./inv diagnose --fix shows it", "   remedy    ")]
     lines = [f"   plan {finding.plan.id} (nothing is changed without --yes)"]
+    if finding.plan.bill:
+        lines.append(_wrapped(f"! {finding.plan.bill}", "   ", "     "))
     for action in finding.plan.actions:
         lines.append(f"   > {action.call.operation}")
         lines += _changed(action)

@@ -1,8 +1,10 @@
 """Throttling: told apart by what DynamoDB reports, the table's settings and the spread of the jobs."""
 
 from runbooks.model import Verdict
+from runbooks.report import terminal
+from runbooks.run import diagnose
 from tests.runbooks.judging import assert_root, judged, operations
-from tests.runbooks.world import World, scalable
+from tests.runbooks.world import World, scalable, target
 
 SLOW = "slow-responses/dynamodb-throttled"
 PROVISIONED = {
@@ -56,6 +58,34 @@ def test_a_table_throttled_on_demand_is_provisioned_for_its_peak(world: World) -
     assert (update.operation, update.parameters["BillingMode"]) == ("dynamodb:UpdateTable", "PROVISIONED")
     assert update.parameters["ProvisionedThroughput"]["WriteCapacityUnits"] == 2143  # 1,500 at 70 %
     assert len(plan.actions) == 5  # and reads and writes scale from there
+
+
+def test_a_plan_that_raises_the_bill_says_so(world: World) -> None:
+    world.series = {"write_throttles": [50], "writes": [90_000]}
+    world.table = world.table | {"GlobalSecondaryIndexes": [{"IndexName": "status"}]}
+    text = terminal.render(diagnose(target(), world), terminal.Style(), plans=True)
+    shown = " ".join(text.split())
+    assert "by the hour, whether used or not" in shown
+    # 2,143 units of the table and as many of its index, 730 hours a month; at least 5 reads of each.
+    assert "10 read units (7,300 unit-hours a month) and 4,286 write units (3,128,780 unit-hours" in shown
+    assert "./inv cost" in shown
+
+
+def test_a_plan_that_lets_a_table_scale_says_how_far(world: World) -> None:
+    world.table = PROVISIONED
+    report = assert_root(world, "dynamodb-throttling/autoscaling-off", Verdict.WARN)
+    plan = report.findings[0].plan
+    assert plan is not None
+    assert "10 read units (7,300 unit-hours a month) and 10 write units (7,300" in plan.bill
+    assert "10 times" in plan.bill
+
+
+def test_a_plan_that_lifts_a_maximum_says_what_is_billed_then(world: World) -> None:
+    world.table = world.table | {"OnDemandThroughput": {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": 4}}
+    world.series = {"capped_writes": [12], "writes": [240]}
+    plan = diagnose(target(), world).findings[0].plan
+    assert plan is not None
+    assert "every request" in plan.bill
 
 
 def test_a_maximum_of_its_own_is_lifted(world: World) -> None:
