@@ -41,16 +41,16 @@ class Indexes:
                 under[before].pop(key, None)
             self._enter(name, key, item)
 
-    def candidates(
-        self, index: str | None, hash_key: Any, limit: int | None, start: Any, *, forward: bool
-    ) -> list[Any] | None:
-        """Every item that a query can find, in the table's order; None if that is not known.
+    def of_index(self, index: str, hash_key: Any, ranges: list[tuple[str, str, list[Any]]]) -> list[Any]:
+        """Every item that a query of a secondary index finds, in the table's order."""
+        found = self._index(index).get(_plain(hash_key), {}).values()
+        return sorted((item for item in found if _in_range(item, ranges)), key=self._table_order)
+
+    def candidates(self, hash_key: Any, limit: int | None, start: Any, *, forward: bool) -> list[Any]:
+        """Every item that a query can find, in the table's order.
 
         With a `limit`: from the exclusive start key on, enough to fill it and to tell whether more follow.
         """
-        if index:
-            found = self._index(index).get(_plain(hash_key), {}).values()
-            return sorted(found, key=self._table_order)
         partition = self._table.items.get(hash_key)
         if partition is None:
             return []
@@ -128,11 +128,19 @@ def _narrowed(
     if index:
         if len(conditions) != 1:
             return None
-        return _of(table).candidates(index, conditions[0][1], None, None, forward=True)
+        return _of(table).of_index(index, conditions[0][1], more.get("range_key_conditions") or [])
     # DynamoDB filters after the limit, but compares sort keys before it.
     narrow = None if comparison or any(name not in KNOWN for name in more) else limit
     begin = start.get(table.range_key_attr) if start and table.range_key_attr else None
-    return _of(table).candidates(None, hash_key, narrow, _typed(begin), forward=bool(forward))
+    return _of(table).candidates(hash_key, narrow, _typed(begin), forward=bool(forward))
+
+
+def _in_range(item: Any, conditions: list[tuple[str, str, list[Any]]]) -> bool:
+    """Whether an item's sort keys fit; moto asks the same, after it has copied and sorted all of them."""
+    return all(
+        name in item.attrs and item.attrs[name].compare(comparison, values)
+        for name, comparison, values in conditions
+    )
 
 
 def _typed(value: Any) -> Any:
