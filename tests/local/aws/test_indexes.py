@@ -93,7 +93,10 @@ def _compare(backend: Any, chance: random.Random) -> None:
         assert start == expected[2]
         if start is None:
             break
-    more = {"index_name": "by-g", "hash_key_conditions": [("g", {"S": "x"})]}
+    more: dict[str, Any] = {"index_name": "by-g", "hash_key_conditions": [("g", {"S": "x"})]}
+    comparison = chance.choice([None, "<=", ">", "="])
+    if comparison:
+        more["range_key_conditions"] = [("n", comparison, [{"N": "4"}])]
     base = (None, None, [], limit, None, forward, None)
     found = backend.query("t", *base, **more)
     assert _keys(found[0]) == _keys(_by_moto(table, lambda: backend.query("t", *base, **more))[0])
