@@ -97,7 +97,7 @@ def _compare(backend: Any, chance: random.Random) -> None:
     comparison = chance.choice([None, "<=", ">", "="])
     if comparison:
         more["range_key_conditions"] = [("n", comparison, [{"N": "4"}])]
-    base = (None, None, [], limit, None, forward, None)
+    base = (None, comparison, [{"N": "4"}] if comparison else [], limit, None, forward, None)
     found = backend.query("t", *base, **more)
     assert _keys(found[0]) == _keys(_by_moto(table, lambda: backend.query("t", *base, **more))[0])
 
