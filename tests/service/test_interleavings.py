@@ -59,6 +59,7 @@ POINTS = st.sampled_from(
     )
 )
 KINDS = st.sampled_from(["crash", "unavailable"])
+ENDS = (Status.COMPLETED, Status.FAILED, Status.TIMEOUT)
 STARTING = "CannotPullContainerError: pull image manifest has been retried 5 time(s)"
 FULL = "You've reached the limit on the number of vCPUs you can run concurrently"
 
@@ -81,7 +82,8 @@ class Interleavings(RuleBasedStateMachine):
         self.ids: list[str] = []
         self.cancelled: set[str] = set()  # a client was told that the cancel is accepted
         self.claims: defaultdict[str, set[int]] = defaultdict(set)
-        self.reported: dict[str, int] = {}  # the exit code that a worker reported and was thanked for
+        self.reported: dict[str, int] = {}  # the exit code of the report that ended it
+        self.told: dict[str, Status] = {}  # how it ended, as its worker was told
         self.ended_as: dict[str, Status] = {}
         self.restart()
 
@@ -277,13 +279,17 @@ class Interleavings(RuleBasedStateMachine):
                 artifacts=(),
             ).status
 
+        dispatch_id = task.owner[1]
+        ended_before = self.store.jobs["acme", dispatch_id].status.terminal
         try:
             status = self.attempt(report)
         except RefusedError:
             exit_code = 77
         else:
-            if status in (Status.COMPLETED, Status.FAILED, Status.TIMEOUT):
-                self.reported.setdefault(task.owner[1], exit_code)
+            if status in ENDS:
+                self.told[dispatch_id] = status
+                if not ended_before:  # the report decided; a later one is only told how it ended
+                    self.reported[dispatch_id] = exit_code
         self.tasks.end(task, exit_code=exit_code, stop_code="EssentialContainerExited")
 
     # --- what must hold
@@ -343,6 +349,7 @@ class Interleavings(RuleBasedStateMachine):
         assert status.terminal, f"never ended: {status}"
         assert self.store.endings[dispatch_id] == 1
         assert explained or status is Status.COMPLETED, f"{status} without a reason"
+        assert self.told.get(dispatch_id, status) is status, "its worker was told another end"
         if dispatch_id in self.reported:
             expected = {0: Status.COMPLETED, 124: Status.TIMEOUT}
             assert status is expected.get(self.reported[dispatch_id], Status.FAILED)
