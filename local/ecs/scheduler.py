@@ -203,13 +203,16 @@ class Scheduler:
         )
 
     def _stop_surplus(self, service: Service, new: list[Task], old: list[Task]) -> None:
-        healthy_new = sum(self._healthy(service, task) for task in new)
+        sick_new = [task for task in new if not self._healthy(service, task)]
+        healthy_new = len(new) - len(sick_new)
         healthy_old = [task for task in old if self._healthy(service, task)]
         sick_old = [task for task in old if task not in healthy_old]
         spare = max(0, healthy_new + len(healthy_old) - service.least)
         stopping = sick_old + healthy_old[:spare] if old else []
         if len(new) > service.desired:
-            stopping += new[: len(new) - service.desired]
+            # What does not serve yet goes first: with the last healthy task all requests would be lost.
+            in_turn = sick_new + [task for task in new if task not in sick_new]
+            stopping += in_turn[: len(new) - service.desired]
         self._stop(service, stopping, _scaling(service.primary))
 
     def _stop_unhealthy(self, service: Service, tasks: list[Task]) -> None:

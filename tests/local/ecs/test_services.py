@@ -48,6 +48,17 @@ def test_scaling_in_stops_tasks_and_says_why(web: Web) -> None:
     assert stopped["stoppedReason"].startswith("Scaling activity initiated by (deployment ecs-svc/")
 
 
+def test_scaling_in_keeps_a_task_that_serves(web: Web) -> None:
+    web.await_rollout()
+    web.update(desiredCount=2)
+    web.region.wait_for(lambda: len(web.tasks) == 2)
+
+    web.update(desiredCount=1)
+
+    web.region.wait_for(lambda: len(web.tasks) == 1)
+    assert web.get().status_code == 200  # the one that had not become healthy yet is gone
+
+
 def test_a_new_definition_replaces_the_old_without_a_gap(web: Web) -> None:
     web.await_rollout()
     web.register("two")

@@ -90,10 +90,13 @@ def test_capacity_that_is_missing_keeps_it_waiting_with_the_reason(
     region.fault("capacity", available=False)
     try:
         dispatch_id = post(api, repository)
-        waiting = region.wait_for(
-            lambda: api.get(f"/dispatch/{dispatch_id}").json().get("waitingReason"), 20, "a reason"
-        )
-        assert waiting["issue"] == "dispatch-stuck-pending" or "apacity" in waiting["summary"]
+
+        def refused() -> bool:
+            """At first it waits for its turn; then for what ECS refused."""
+            reason = api.get(f"/dispatch/{dispatch_id}").json().get("waitingReason") or {}
+            return reason.get("issue") == "dispatch-stuck-pending" or "apacity" in reason.get("summary", "")
+
+        region.wait_for(refused, 20, "the reason for which it waits")
         assert api.get(f"/dispatch/{dispatch_id}").json()["status"] == "PENDING"
     finally:
         region.fault("capacity", available=True)
